@@ -1,0 +1,48 @@
+"""The names a plugin author needs: the wire's nouns, the house's own, and the one exception."""
+
+from .faults import Fault
+from .types import (
+    Caller,
+    Done,
+    Event,
+    Job,
+    Listing,
+    Media,
+    Note,
+    Partial,
+    Progress,
+    Result,
+    Size,
+    Target,
+    Ticket,
+)
+from .wire import Call, Frame, Reply
+
+__all__ = [
+    "Call",
+    "Caller",
+    "Done",
+    "Event",
+    "Fault",
+    "Frame",
+    "Job",
+    "Listing",
+    "Media",
+    "Note",
+    "Partial",
+    "Progress",
+    "Reply",
+    "Result",
+    "Size",
+    "Target",
+    "Ticket",
+]
+
+
+def __getattr__(name: str) -> str:
+    """`__version__`, read from the installed package when somebody asks: that takes longer than all the rest."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version("koci-proxy")

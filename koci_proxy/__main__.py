@@ -1,0 +1,5 @@
+"""`python -m koci_proxy`."""
+
+from .cli import main
+
+main(prog_name="koci-proxy")

@@ -1,0 +1,120 @@
+"""Answers on their way to the app: a reply in one go or in pieces, and frames of a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any, TypeVar
+
+from .. import jsonstream
+from ..engine import Served
+from ..engine.exchange import write
+from ..types import Size
+from ..wire import Frame, Reply
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Item = TypeVar("Item")
+
+SMALL = 64 * 1024
+HEADER_CHARS = 2000
+
+
+async def reply(send: Send, answer: Reply, headers: Mapping[str, str]) -> int:
+    """Send a whole reply; small ones as one piece. Returns how many bytes of body went out."""
+    written = write(answer.body)
+    length = written.length if written else 0
+    every = {**answer.headers, **headers, "content-length": str(length)}
+    if written:
+        every["content-type"] = written.content_type
+    await send({"type": "http.response.start", "status": answer.status, "headers": encode(every)})
+    if written is None or length <= SMALL:
+        body = b"".join(written.pieces()) if written else b""
+        await send({"type": "http.response.body", "body": body})
+        return length
+    for piece in written.pieces():
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+    return length
+
+
+async def reply_and_linger(
+    send: Send, answer: Reply, headers: Mapping[str, str], rest: Callable[[], Awaitable[None]]
+) -> int:
+    """Send a small reply to an app that is still sending, and close only once `rest` has let the app finish.
+
+    A socket closed over unread bytes is reset, and the app would see that in place of the answer.
+    """
+    written = write(answer.body)
+    body = b"".join(written.pieces()) if written else b""
+    mime = written.content_type if written else "text/plain"
+    every = {**answer.headers, **headers, "content-length": str(len(body)), "content-type": mime, "connection": "close"}
+    await send({"type": "http.response.start", "status": answer.status, "headers": encode(every)})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    await rest()
+    await send({"type": "http.response.body", "body": b""})
+    return len(body)
+
+
+async def begin_stream(send: Send, headers: Mapping[str, str]) -> None:
+    every = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", **headers}
+    await send({"type": "http.response.start", "status": 200, "headers": encode(every)})
+
+
+async def frames(send: Send, sequence: Iterable[Frame]) -> None:
+    """Send frames of an event stream; a picture in one goes out in pieces."""
+    for frame in sequence:
+        head = f"event: {frame.event}\n" if frame.event else ""
+        await piece(send, head.encode() + b"data: ")
+        for part in jsonstream.write(frame.data).pieces():
+            await piece(send, part)
+        await piece(send, b"\n\n")
+
+
+async def piece(send: Send, content: bytes) -> None:
+    await send({"type": "http.response.body", "body": content, "more_body": True})
+
+
+async def end_stream(send: Send, tail: bytes) -> None:
+    await send({"type": "http.response.body", "body": tail})
+
+
+async def with_pauses(source: AsyncIterator[Item], seconds: float) -> AsyncIterator[Item | None]:
+    """The items of a source, and None whenever it has been silent for so long."""
+    iterator = source.__aiter__()
+    while True:
+        step = asyncio.ensure_future(anext(iterator, _END))
+        try:
+            while not (await asyncio.wait({step}, timeout=seconds))[0]:
+                yield None
+        except BaseException:
+            step.cancel()
+            raise
+        item = step.result()
+        if item is _END:
+            return
+        yield item
+
+
+_END: Any = object()
+
+
+def encode(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), plain(value).encode("latin-1")) for name, value in headers.items()]
+
+
+def plain(text: str) -> str:
+    """A header's text as HTTP can carry it: one line of ASCII, cut where it is too long."""
+    line = " ".join(text.split()).encode("ascii", "backslashreplace").decode("ascii")
+    return line if len(line) <= HEADER_CHARS else line[: HEADER_CHARS - 1] + "~"
+
+
+def told(served: Served, asked: Size) -> dict[str, str]:
+    """The headers that say what became of a wish: its size as asked, sent and got, and every note."""
+    result = served.result
+    got = {f"{media.width}x{media.height}" for media in result.media if media.pixels}
+    size = served.job.size
+    sent = f"{size.width}x{size.height}" if size.pixels and served.target.card.size.wire == "pixels" else str(size)
+    headers = {"x-koci-size": f"asked={asked}; sent={sent}; got={','.join(sorted(got)) or 'unknown'}"}
+    if result.notes:
+        headers["x-koci-notes"] = "; ".join(str(note) for note in result.notes)
+    return headers

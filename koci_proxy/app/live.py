@@ -1,0 +1,139 @@
+"""The house as it is right now: loaded whole, swapped in at once when its files change, kept when they are wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import ConfigError, changes, load, shipped
+from ..engine import Engine, Keys, Shell
+from ..facts import House
+from ..plugins import PluginError, Plugins
+from ..plugins import load as load_plugins
+from ..pool import Pool
+from ..telemetry import Telemetry, update_secrets
+from .check import Schemas
+
+log = logging.getLogger("koci_proxy.reload")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the last load went: when (Unix seconds), which load in a row, and what was wrong with it."""
+
+    at: float
+    number: int
+    complaints: tuple[str, ...] = ()
+
+
+class Now:
+    """What one request sees from its beginning to its end, whatever is edited meanwhile.
+
+    Entered by each request and each job; once it is retired and the last of them has left, its plugins are closed.
+    """
+
+    def __init__(self, engine: Engine, schemas: Schemas) -> None:
+        self.engine = engine
+        self.schemas = schemas
+        self.closing: asyncio.Task[None] | None = None
+        self._inside = 0
+        self._retired = False
+
+    def __enter__(self) -> Now:
+        self._inside += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._inside -= 1
+        self._close_if_done()
+
+    def retire(self) -> None:
+        self._retired = True
+        self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self._retired and not self._inside and self.closing is None:
+            self.closing = asyncio.ensure_future(self.engine.close())
+
+
+class Live:
+    """The engine that new requests begin with, and the watch on the files it was made from."""
+
+    def __init__(self, path: Path, telemetry: Telemetry) -> None:
+        self.path = path
+        self.telemetry = telemetry
+        self.standing = Standing(0, 0)
+        self.now: Now
+
+    def read(self) -> tuple[House, Plugins]:
+        """Everything on file, checked whole. Raises `ConfigError` or `PluginError`."""
+        house = load(self.path)
+        return house, load_plugins(roots(self.path), house.plugins)
+
+    def begin(self, shell: Shell, house: House, plugins: Plugins) -> None:
+        """Take up the first house."""
+        self.now = Now(Engine(house, plugins, keyring(house, {}), shell), schemas(self.path))
+        update_secrets(house.secrets)
+        self._stand(())
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Follow the files until told to stop."""
+        async for _ in changes(self.path, stop):
+            await self.reload()
+
+    async def reload(self) -> bool:
+        """Load anew and swap in; a house with faults is reported and changes nothing. Says whether it was good."""
+        try:
+            house, plugins = await asyncio.to_thread(self.read)
+            forms = await asyncio.to_thread(schemas, self.path)
+        except (ConfigError, PluginError) as error:
+            complaints = tuple(str(each) for each in getattr(error, "complaints", ())) or (str(error),)
+            for complaint in complaints:
+                log.error("not taken up: %s", complaint)
+            self._stand(complaints)
+            return False
+        retired, old = self.now, self.now.engine
+        update_secrets(house.secrets | old.house.secrets)
+        self.now = Now(Engine(house, plugins, keyring(house, old.keys), old.shell), forms)
+        retired.retire()
+        for fixed in ("store", "state"):
+            if getattr(house, fixed) != getattr(old.house, fixed):
+                log.warning("%s has changed: that takes a restart", fixed)
+        self._stand(())
+        log.info("%s taken up: %d models", self.path.name, len(house.models))
+        return True
+
+    def _stand(self, complaints: tuple[str, ...]) -> None:
+        self.standing = Standing(time.time(), self.standing.number + 1, complaints)
+        self.telemetry.reload(not complaints)
+
+
+def home(path: Path) -> Path:
+    """Where a house's relative paths start: the folder of its routes.yaml, or where one stands with the shipped one."""
+    folder = path.resolve().parent
+    return Path.cwd() if folder == shipped() and folder.name == "_shipped" else folder
+
+
+def roots(path: Path) -> list[Path]:
+    """The plugin folders of a house: beside its routes.yaml first, then the shipped ones."""
+    return list(dict.fromkeys(folder / "plugins" for folder in (path.resolve().parent, shipped())))
+
+
+def schemas(path: Path) -> Schemas:
+    return Schemas(dict.fromkeys(folder / "schemas" for folder in (path.resolve().parent, shipped())))
+
+
+def keyring(house: House, old: Mapping[str, Keys]) -> dict[str, Keys]:
+    """A pool for each provider; keys that were there before keep their rests, their counts and their queue."""
+    ring: dict[str, Keys] = {}
+    for name, facts in house.keys.items():
+        pool = Pool(facts, house.balance, random.Random())
+        if name in old:
+            old[name].renew(pool)
+        ring[name] = old[name] if name in old else Keys(pool)
+    return ring

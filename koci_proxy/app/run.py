@@ -1,0 +1,101 @@
+"""The proxy in a server of its own: started, announced, and stopped cleanly by Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import uvicorn
+
+from ..callers import Callers
+from ..engine import Engine
+from .proxy import Proxy
+
+log = logging.getLogger("koci_proxy")
+
+BACKLOG = 4096
+
+
+def run(path: Path, host: str, port: int, *, sandbox: str | None = None) -> None:
+    """Serve until stopped. Raises `ConfigError`, `PluginError`, or `OSError` where the address can't be had."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)  # from here on the kernel holds callers until we are ready
+        with asyncio.Runner(loop_factory=_loop()) as runner:
+            runner.run(_serve(Proxy(path, sandbox=sandbox), listener))
+    finally:
+        listener.close()
+
+
+def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _serve(proxy: Proxy, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        proxy,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=30,
+    )
+    try:
+        server = _Server(config)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
+        await proxy.open()
+        host, port = listener.getsockname()[:2]
+        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        click.echo(await welcome(proxy.live.now.engine, proxy.callers, address))
+        await server.serve(sockets=[listener])
+    finally:
+        await proxy.close()
+    click.echo("stopped")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's own way with signals raises them again at its end, which would kill us before our rooms are closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def welcome(engine: Engine, callers: Callers, address: str) -> str:
+    """What a person sees at the start: where we are, and, the first time only, the keys and how to use them."""
+    lines = [f"koci-proxy is serving on {address}"]
+    if not any(row.kind == "app" and row.revoked_at is None for row in await callers.listing()):
+        key, _ = await callers.make("first")
+        lines += ["", f"app key (shown this once): {key}", *_sample(engine, address, key)]
+    token = await callers.admin_token()
+    if token:
+        lines += ["", f"admin token (shown this once): {token}"]
+    return "\n".join(lines)
+
+
+def _sample(engine: Engine, address: str, key: str) -> list[str]:
+    """How to ask for a first picture: the sample of the first platform whose dialect brings one."""
+    for platform, dialect in engine.house.platforms.items():
+        sample = getattr(engine.plugins.dialects[dialect], "SAMPLE", None)
+        for model in engine.house.models.values():
+            if sample and (not model.platforms or platform in model.platforms):
+                return ["", sample.format(base=f"{address}/{platform}", key=key, model=model.name)]
+    return []

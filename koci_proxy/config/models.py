@@ -1,0 +1,158 @@
+"""The models of `routes.yaml`: who serves which name, checked against the shelf of providers and cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import prices, sizes
+from ..facts import Card, Model, Provider, Share
+from ..faults import Fault
+from .complain import Complaint, Path, hint
+from .providers import Shelf
+from .sheet import Sheet
+
+# What `set` may hold beside a size, and a card may or may not take.
+_FIXED = ("quality", "format", "compression", "background", "seconds", "strength", "style")
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way to serve a model, and where it is written."""
+
+    path: Path
+    text: str
+    weight: float
+
+    @property
+    def provider(self) -> str:
+        return self.text.partition("/")[0]
+
+    @property
+    def model(self) -> str:
+        return self.text.partition("/")[2]
+
+
+class Reader:
+    """Reads the models one by one; `used` gathers the providers they name."""
+
+    def __init__(self, sheet: Sheet, shelf: Shelf) -> None:
+        self.sheet, self.shelf = sheet, shelf
+        self.models: dict[str, Model] = {}
+        self.used: set[str] = set()
+        self.complaints: list[Complaint] = []
+        written = sheet.value.get("models")
+        self.names = list(written) if isinstance(written, dict) else []
+        platforms = sheet.value.get("platforms")
+        self.platforms = list(platforms) if isinstance(platforms, dict) else []
+        self.keyed = sheet.value.get("keys", {}) or {}
+        self.keyless: set[str] = set()
+        for name in self.names:
+            self.complaints += sheet.unfilled(("models", name))
+            if sheet.sound(("models", name)):
+                self._read(name, sheet.value["models"][name])
+
+    def _read(self, name: str, value: Any) -> None:
+        path: Path = ("models", name)
+        written: Mapping[str, Any] = value if isinstance(value, dict) else {"to": value}
+        steps = _steps(written["to"], (*path, "to") if isinstance(value, dict) else path)
+        ways = [way for step in steps for way in step]
+        self.used.update(way.provider for way in ways)
+        wrong = [
+            *(complaint for way in ways for complaint in self._misled(way)),
+            *self._mixed(path, ways),
+            *self._misplaced(path, written.get("on", [])),
+            *self._unread(path, written),
+            *self._missed(path, written.get("set", {}), ways),
+        ]
+        self.complaints += wrong
+        self.models[name] = Model(
+            name=name,
+            to=tuple(Share(tuple((way.provider, way.model, way.weight) for way in step)) for step in steps),
+            price=written.get("price", 0),
+            set=written.get("set", {}),
+            size_policy=written.get("size_policy"),
+            platforms=tuple(written.get("on", [])),
+        )
+
+    def _at(self, way: _Way, what: str) -> Complaint:
+        """A target is a key in a map, else a value."""
+        document = self.sheet.document
+        return document.complaint(way.path, what) if way.path[-1] == way.text else document.about(way.path, what)
+
+    def _misled(self, way: _Way) -> Iterator[Complaint]:
+        name = way.provider
+        if name not in self.shelf.providers:
+            yield self._at(way, f"unknown provider '{name}'" + hint(name, self.shelf.providers))
+            return
+        provider = self.shelf.providers[name]
+        if provider is None:  # its own file has been complained of, or lacks a variable
+            return
+        if way.model not in provider.models:
+            yield self._at(way, f"{name} has no model '{way.model}'" + hint(way.model, provider.models))
+        if not provider.sandbox and name not in self.keyed and name not in self.keyless:
+            self.keyless.add(name)
+            yield self._at(way, f"{name} has no key; add one under keys, such as {name}: ${{{_variable(name)}}}")
+
+    def _mixed(self, path: Path, ways: list[_Way]) -> Iterator[Complaint]:
+        found = {way.provider: found for way in ways if (found := self.shelf.providers.get(way.provider))}
+        played = sorted(name for name, provider in found.items() if provider.sandbox)
+        real = sorted(name for name, provider in found.items() if not provider.sandbox)
+        if played and real:
+            what = f"mixes the sandbox ({', '.join(played)}) with real vendors ({', '.join(real)})"
+            yield self.sheet.document.complaint((*path, "to"), what)
+
+    def _misplaced(self, path: Path, on: list[str]) -> Iterator[Complaint]:
+        for index, word in enumerate(on):
+            if word not in self.platforms:
+                what = f"unknown platform '{word}'" + hint(word, self.platforms)
+                yield self.sheet.document.about((*path, "on", index), what)
+
+    def _unread(self, path: Path, written: Mapping[str, Any]) -> Iterator[Complaint]:
+        """A price or a size that the rooms which work with it cannot read."""
+        try:
+            prices.parse(written.get("price", 0))
+        except Fault as fault:
+            yield self.sheet.document.about((*path, "price"), fault.message)
+        try:
+            sizes.parse(written.get("set", {}).get("size", ""))
+        except Fault as fault:
+            yield self.sheet.document.about((*path, "set", "size"), fault.message)
+
+    def _missed(self, path: Path, fixed: Mapping[str, Any], ways: list[_Way]) -> Iterator[Complaint]:
+        """What is set on each job must be taken by one of the model's cards at least."""
+        cards = [card for way in ways if (card := _card(self.shelf.providers.get(way.provider), way.model))]
+        for field in _FIXED if len(cards) == len(ways) else ():
+            if field not in fixed:
+                continue
+            value = fixed[field]
+            taking = [card.takes[field] for card in cards if field in card.takes]
+            if not taking:
+                yield self.sheet.document.complaint((*path, "set", field), f"none of its targets takes a {field}")
+            elif None not in taking and not any(_takes(card, field, value) for card in cards):
+                known = {word for words in taking for word in words or ()}
+                what = f"none of its targets takes the {field} '{value}'" + hint(str(value), known)
+                yield self.sheet.document.about((*path, "set", field), what)
+
+
+def _steps(to: Any, path: Path) -> list[list[_Way]]:
+    """`to` in its long form: the order of fallback, each step with the targets that share it."""
+    if isinstance(to, str):
+        return [[_Way(path, to, 1.0)]]
+    if isinstance(to, dict):
+        return [[_Way((*path, text), text, float(weight)) for text, weight in to.items()]]
+    return [step for index, item in enumerate(to) for step in _steps(item, (*path, index))]
+
+
+def _card(provider: Provider | None, model: str) -> Card | None:
+    return provider.models.get(model) if provider else None
+
+
+def _takes(card: Card, field: str, value: Any) -> bool:
+    words = card.takes.get(field) or ()
+    return str(card.renames.get(field, {}).get(str(value), value)) in words
+
+
+def _variable(provider: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in provider).upper() + "_KEY"

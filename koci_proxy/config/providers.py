@@ -1,0 +1,92 @@
+"""The shelf of facts: every provider and card there is, the shipped ones with those beside `routes.yaml` laid over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path as Folder
+from typing import Any
+
+from ..facts import Card, FaultRule, Provider
+from .cards import card, contradictions
+from .complain import Complaint, hint
+from .sheet import Sheet
+from .units import seconds
+
+Opener = Callable[[Folder, str, str], Sheet]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Providers by name (None where the file is not sound), their sheets, and what is wrong with any of the files."""
+
+    providers: Mapping[str, Provider | None]
+    sheets: Mapping[str, Sheet]
+    complaints: tuple[Complaint, ...]
+
+
+def shelf(folders: Iterable[Folder], opened: Opener, dialects: frozenset[str]) -> Shelf:
+    """Read `providers/*.yaml` and `providers/cards/*.yaml` of the folders; of two files of one name the later wins.
+
+    `opened` reads one file: path, the name complaints call it by, its kind of schema.
+    """
+    roots = [folder / "providers" for folder in folders]
+    complaints: list[Complaint] = []
+    cards: dict[str, Card | None] = {}
+    for name, path in _files(root / "cards" for root in roots).items():
+        sheet = opened(path, f"providers/cards/{path.name}", "card")
+        cards[name] = made = card(name, sheet) if sheet.sound() and not sheet.complaints else None
+        complaints += [*sheet.complaints, *sheet.unfilled(()), *(contradictions(made, sheet) if made else ())]
+    providers: dict[str, Provider | None] = {}
+    sheets: dict[str, Sheet] = {}
+    for name, path in _files(roots).items():
+        sheets[name] = sheet = opened(path, f"providers/{path.name}", "provider")
+        wrong = [*sheet.complaints, *_wrong(sheet, cards, dialects)]
+        providers[name] = None if wrong or not sheet.sound() else _provider(name, sheet.value, cards)
+        complaints += wrong
+    return Shelf(providers, sheets, tuple(complaints))
+
+
+def _files(folders: Iterable[Folder]) -> dict[str, Folder]:
+    return {path.stem: path for folder in folders for path in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))}
+
+
+def _provider(name: str, value: Mapping[str, Any], cards: Mapping[str, Card | None]) -> Provider | None:
+    models = {model: found for model, word in value["models"].items() if (found := cards[word])}
+    if len(models) < len(value["models"]):  # a card that is not sound: it has been complained of
+        return None
+    auth = value.get("auth", {})
+    return Provider(
+        name=name,
+        dialect=value["dialect"],
+        url=value["url"].rstrip("/"),
+        key_header=auth.get("header", "Authorization"),
+        key_prefix=auth.get("prefix", "Bearer "),
+        headers={header.lower(): text for header, text in value.get("headers", {}).items()},
+        models=models,
+        faults=tuple(FaultRule(**rule) for rule in value.get("faults", [])),
+        timeout=seconds(value.get("timeout", 600.0)),
+        sandbox=value.get("sandbox", False),
+    )
+
+
+def _wrong(sheet: Sheet, cards: Mapping[str, object], dialects: frozenset[str]) -> Iterator[Complaint]:
+    """What no schema sees: names that lead nowhere, rules that say nothing."""
+    if not isinstance(sheet.value, dict):
+        return
+    value, document = sheet.value, sheet.document
+    if "dialect" in value and sheet.sound(("dialect",)) and value["dialect"] not in dialects:
+        yield document.about(("dialect",), f"unknown dialect '{value['dialect']}'" + hint(value["dialect"], dialects))
+    for model, word in value.get("models", {}).items() if sheet.sound(("models",)) else ():
+        if word not in cards:
+            what = f"there is no card providers/cards/{word}.yaml" + hint(word, cards)
+            yield document.about(("models", model), what)
+    for index, rule in enumerate(value.get("faults", []) if sheet.sound(("faults",)) else ()):
+        if rule.keys() <= {"kind"}:
+            yield document.about(("faults", index), "needs a status, a code or a path: so it fits every answer")
+        if "value" in rule and "path" not in rule:
+            yield document.complaint(("faults", index, "value"), "needs a path: the place in the body where it stands")
+    simulated = value.get("sandbox") is True
+    if "url" in value and sheet.sound(("url",)) and value["url"].startswith("sandbox:") is not simulated:
+        what = "sandbox: true goes with a url that begins with sandbox:, and with no other"
+        yield document.about(("url",), what)

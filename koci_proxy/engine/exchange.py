@@ -1,0 +1,131 @@
+"""One exchange with a vendor: a call goes out with a key, a reply comes back with its pictures in the spool."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from .. import jsonstream, multipart
+from ..blame import judge, retry_after
+from ..facts import Provider
+from ..faults import Fault
+from ..malformed import Malformed
+from ..types import Media
+from ..upstream import Answer
+from ..wire import Body, Call, Form, Json, Raw, Reply
+from ..written import Written
+from .shell import Shell
+
+# An error page of a vendor is read this far; a picture in JSON has no such bound but the disk.
+ERROR_BYTES = 1 << 20
+ANSWER_BYTES = 512 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is about to go out, whole: for the socket, and for `explain`, which masks the key."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    written: Written | None
+
+
+def prepare(call: Call, provider: Provider, secret: str, shell: Shell) -> Request:
+    """Put a provider's address, headers and key on a call."""
+    url = f"{shell.url(provider.url).rstrip('/')}/{quote(call.path, safe='/:-._~@!$&()*+,;=')}"
+    if call.query:
+        url += "?" + urlencode(call.query)
+    written = write(call.body)
+    headers = {"accept": "application/json", **call.headers, **{k.lower(): v for k, v in provider.headers.items()}}
+    if written is not None:
+        headers["content-type"] = written.content_type
+    headers[provider.key_header.lower()] = provider.key_prefix + secret
+    return Request(call.method, url, headers, written)
+
+
+def write(body: Body) -> Written | None:
+    """The bytes of a body, to be asked for as often as it is sent."""
+    match body:
+        case None:
+            return None
+        case Json(value):
+            return jsonstream.write(value)
+        case Form():
+            return multipart.write(body)
+        case Raw(Media() as media, mime):
+            if media.data is None:
+                raise ValueError("a raw body needs the bytes of its picture")
+            return Written(media.data.size, mime, media.data.pieces)
+        case Raw(bytes() as content, mime):
+            return Written(len(content), mime, lambda: iter((content,)))
+        case _:
+            raise TypeError(f"no such body: {type(body).__name__}")
+
+
+async def send(call: Call, provider: Provider, secret: str, shell: Shell) -> Reply:
+    """Send a call and read the whole reply. `Fault` down, slow or garbled, with the stage the attempt had reached."""
+    request = prepare(call, provider, secret, shell)
+    written = request.written
+    answer = await shell.client.send(
+        request.method,
+        request.url,
+        request.headers,
+        written.pieces if written else None,
+        length=written.length if written else None,
+        timeout=provider.timeout,
+    )
+    async with answer:
+        return Reply(answer.status, answer.headers, await read(answer, shell))
+
+
+async def read(answer: Answer, shell: Shell) -> Body:
+    """The body of an answer by its content type: JSON to a skeleton, a picture to the spool, the rest as it is."""
+    mime = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if mime.startswith(("image/", "video/")) and answer.status < 400:
+        sink = shell.spools.sink()
+        try:
+            async for piece in answer.pieces():
+                sink.write(piece)
+            return Raw(sink.finish(), mime)
+        except BaseException:
+            sink.abort()
+            raise
+    if mime == "application/json" or mime.endswith("+json"):
+        return await _read_json(answer, shell)
+    return Raw(await answer.read(ERROR_BYTES), mime)
+
+
+async def _read_json(answer: Answer, shell: Shell) -> Body:
+    limit = ANSWER_BYTES if answer.status < 400 else ERROR_BYTES
+    reader = jsonstream.Reader(shell.spools.sink, max_bytes=limit)
+    try:
+        async for piece in answer.pieces():
+            reader.feed(piece)
+        return Json(reader.close())
+    except Malformed as error:
+        reader.abort()
+        if answer.status >= 400:
+            return Raw(b"", "text/plain")  # the status alone must speak
+        raise Fault("garbled", f"the upstream answer could not be read: {error}", stage="accepted") from error
+    except BaseException:
+        reader.abort()
+        raise
+
+
+def verdict(fault: Fault, reply: Reply, provider: Provider) -> Fault:
+    """A dialect's fault, seen again with the provider's own table of refusals and the reply's Retry-After."""
+    body = reply.body.value if isinstance(reply.body, Json) else None
+    kind = judge(provider.faults, reply.status, fault.code, body) or fault.kind
+    wait = fault.retry_after if fault.retry_after is not None else retry_after(reply.headers, time.time())
+    return Fault(
+        kind,
+        fault.message,
+        field=fault.field,
+        code=fault.code,
+        retry_after=wait,
+        vendor=fault.vendor,
+        stage=fault.stage,
+        details=fault.details,
+    )

@@ -1,0 +1,152 @@
+"""What would happen: the targets of a wish in order, the sizes, the price, and the exact vendor request."""
+
+from __future__ import annotations
+
+import base64 as b64
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .. import prices, sizes
+from ..faults import Fault
+from ..media import from_bytes
+from ..types import Caller, Job, Media, Target
+from ..wire import Form, Json, Raw, Spelled
+from . import exchange
+from .conduct import Engine, same_words
+
+# One white pixel: stands for each reference picture of an explained edit.
+_PIXEL = b64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg=="
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A wish to explain: a model, a size as text or a ratio, how many pictures, references and a mask."""
+
+    model: str
+    size: str = ""
+    ratio: str = ""
+    n: int = 1
+    quality: str | None = None
+    images: int = 0
+    mask: bool = False
+    prompt: str = "a fox"
+
+    @staticmethod
+    def read(body: Any) -> Question:
+        """From JSON; `Fault` bad_request with the field."""
+        if not isinstance(body, Mapping):
+            raise Fault("bad_request", "the body must be an object")
+        known = {
+            "model": str,
+            "size": str,
+            "ratio": str,
+            "n": int,
+            "quality": str,
+            "images": int,
+            "mask": bool,
+            "prompt": str,
+        }
+        for name, value in body.items():
+            if name not in known:
+                raise Fault("bad_request", f"unknown field {name!r}; known are {', '.join(known)}", field=name)
+            if not isinstance(value, known[name]):
+                raise Fault("bad_request", f"{name} must be {known[name].__name__}", field=name)
+        if "model" not in body:
+            raise Fault("bad_request", "model is required", field="model")
+        return Question(**body)
+
+    def job(self) -> Job:
+        asked = sizes.parse(self.size)
+        if self.ratio:
+            asked = sizes.tier_and_ratio(asked.tier, self.ratio)
+        picture = from_bytes(_PIXEL)
+        edit = self.images > 0 or self.mask
+        return Job(
+            model=self.model,
+            prompt=self.prompt,
+            task="edit" if edit else "generate",
+            inputs=(picture,) * max(self.images, 1 if edit else 0),
+            mask=picture if self.mask else None,
+            n=self.n,
+            size=asked,
+            quality=self.quality,
+        )
+
+
+async def explain(engine: Engine, question: Question) -> dict[str, Any]:
+    """Everything but the call itself, as JSON; keys by name, never by value."""
+    asked = question.job()
+    job, model, targets = await engine.plan(asked, Caller("explain", "explain"))
+    price = prices.parse(model.price)
+    return {
+        "model": model.name,
+        "asked": str(asked.size),
+        "policy": engine.policy(model),
+        "notes": [str(note) for note in job.notes],
+        "targets": [await _target(engine, job, target, engine.policy(model), price) for target in targets],
+    }
+
+
+async def _target(engine: Engine, job: Job, target: Target, policy: str, price: prices.Price) -> dict[str, Any]:
+    provider = engine.house.providers[target.provider]
+    keys = engine.keys[target.provider].pool.facts
+    row: dict[str, Any] = {"target": str(target), "dialect": target.dialect, "keys": list(keys.names)}
+    each = min(job.n, max(target.card.n, 1))
+    try:
+        sent = await engine.plugins.run("on_target", job=replace(job, n=each), target=target, policy=policy)
+        sent = same_words(sent, target)
+        dialect = engine.plugins.dialects[target.dialect]
+        call = await engine.plugins.run("on_call", call=dialect.encode(sent, target), target=target)
+    except Fault as fault:
+        return {**row, "refused": fault.message}
+    request = exchange.prepare(call, provider, "***", engine.shell)
+    pixels = sent.size.pixels
+    return {
+        **row,
+        "size": {"sent": str(sent.size), "expected": f"{pixels[0]}x{pixels[1]}" if pixels else None},
+        "notes": [str(note) for note in sent.notes],
+        "calls": -(-job.n // each),
+        "price": prices.show(prices.of(price, job, job.n)),
+        "request": {
+            "method": request.method,
+            "url": request.url,
+            "headers": {name: masked(value, engine.house.secrets) for name, value in request.headers.items()},
+            "body": shown(call.body),
+        },
+    }
+
+
+def masked(text: str, secrets: Collection[str]) -> str:
+    """A header's value without any secret that routes.yaml or a provider file brought in."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def shown(body: Any) -> Any:
+    """A body as a person can read it: pictures as one line each."""
+    match body:
+        case Json(value):
+            return shown(value)
+        case Form(fields):
+            return {"multipart": [[name, shown(value)] for name, value in fields]}
+        case Raw(_, mime):
+            return f"<{mime}>"
+        case Spelled(media, form):
+            return f"<{form} of {shown(media)}>"
+        case Media():
+            return f"<{media_line(body)}>"
+        case Mapping():
+            return {key: shown(value) for key, value in body.items()}
+        case list() | tuple():
+            return [shown(value) for value in body]
+        case _:
+            return body
+
+
+def media_line(media: Media) -> str:
+    size = f" {media.width}x{media.height}" if media.pixels else ""
+    return media.url or f"{media.mime or 'unknown'}{size} {media.size or 0} bytes"

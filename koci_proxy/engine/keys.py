@@ -1,0 +1,76 @@
+"""The vendor keys of one provider at run time: a pool, and a queue of those who wait for a free slot."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from ..faults import Fault
+from ..pool import Lease, Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A key in use, and the pool it must go back to: a reload may have put another in its place by then."""
+
+    pool: Pool
+    lease: Lease
+
+
+class Keys:
+    """Leases keys of a pool; where all are busy one waits in turn, where all rest one hears how long."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def take(self) -> Held:
+        """A key to use; `Fault` key_busy with the true wait when every key rests."""
+        while True:
+            got = self.pool.take(time.monotonic())
+            if isinstance(got, Lease):
+                return Held(self.pool, got)
+            if not math.isinf(got.seconds):
+                raise Fault(
+                    "key_busy",
+                    "every upstream key is at its limit; try again later",
+                    retry_after=got.seconds,
+                    stage="not_sent",
+                )
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self.wake()  # the slot was ours: the next in the queue must not miss it
+                raise
+
+    def give(self, held: Held, fault: Fault | None, took: float) -> None:
+        """Give a key back: say how the call went and how long it took, in seconds."""
+        held.pool.give(held.lease, time.monotonic(), fault, took)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the next in the queue try: a slot has come free, or the pool has changed."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def renew(self, pool: Pool) -> None:
+        """Go on with another pool, which takes over what is known of the keys that stay."""
+        pool.carry(self.pool)
+        self.pool = pool
+        for _ in range(len(self._waiting)):
+            self.wake()
+
+    @property
+    def left(self) -> bool:
+        """Whether a key could be taken now, or as soon as a slot is given back."""
+        wait = self.pool.soonest(time.monotonic())
+        return wait is None or wait <= 0

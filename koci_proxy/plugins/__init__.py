@@ -1,0 +1,8 @@
+"""Plugins: Python files dropped into a folder that speak a wire, or watch, refuse and change what passes."""
+
+from .hooks import HOOKS
+from .loading import Plugins, load
+from .sources import PluginError
+from .trial import contract
+
+__all__ = ["HOOKS", "PluginError", "Plugins", "contract", "load"]

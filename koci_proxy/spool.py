@@ -1,0 +1,241 @@
+"""The place where pictures lie while a request is under way: small ones in memory, large ones in files."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import sys
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from .media import Looks, sniff
+from .types import Media, Sink
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_WRITE = 131_072  # small writes cost more: each one is a call and a page fault of its own
+_HEAD = 65_536  # what is looked at before bytes leave the memory
+
+
+class InMemory:
+    """A spool of at most a few hundred KiB."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    @property
+    def size(self) -> int:
+        return len(self._content)
+
+    def pieces(self, length: int = _WRITE) -> Iterator[bytes]:
+        for at in range(0, len(self._content), length):
+            yield self._content[at : at + length]
+
+    def publish(self, path: Path) -> None:
+        """Puts the bytes at `path`, whole or not at all."""
+        _copy(self.pieces(), path)
+
+
+class OnDisk:
+    """A spool in a file, which goes when nobody holds the spool any more, unless it was published."""
+
+    __slots__ = ("__weakref__", "_file", "_finalizer", "_path", "_size", "_spools")
+
+    def __init__(self, spools: Spools) -> None:
+        self._spools = spools  # keeps the folder
+        self._size = 0
+        self._path = spools.place() / secrets.token_hex(8)
+        self._file = _made(self._path)
+        self._finalizer = weakref.finalize(self, _drop, self._file, self._path)
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def write(self, piece: bytes | bytearray | memoryview) -> None:
+        self._size += self._file.write(piece)
+
+    def seal(self) -> None:
+        """No more is written; from here on it can be read."""
+        self._file.close()
+
+    def drop(self) -> None:
+        self._finalizer()
+
+    def pieces(self, length: int = _WRITE) -> Iterator[bytes]:
+        with open(self._path, "rb", buffering=0) as file:
+            while piece := file.read(length):
+                yield piece
+
+    def publish(self, path: Path) -> None:
+        """Puts the bytes at `path`, whole or not at all; by a rename where that can be. Reading goes on as before."""
+        if not self._finalizer.alive:  # it lies published elsewhere already
+            _copy(self.pieces(), path)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.replace(self._path, path)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy(self.pieces(), path)
+            self._path.unlink()
+        self._path = path
+        self._finalizer.detach()
+
+
+class _Filling:
+    """A picture that is still coming in."""
+
+    __slots__ = ("_disk", "_held", "_looks", "_memory", "_spools")
+
+    def __init__(self, spools: Spools, memory: int) -> None:
+        self._spools = spools
+        self._memory = memory
+        self._held = bytearray()
+        self._looks = Looks()
+        self._disk: OnDisk | None = None
+
+    def write(self, piece: bytes | bytearray | memoryview) -> None:
+        if self._disk is not None:
+            self._disk.write(piece)
+            return
+        self._held += piece
+        if len(self._held) > max(self._memory, _HEAD):
+            self._spill()
+
+    def finish(self) -> Media:
+        if len(self._held) > self._memory:
+            self._spill()
+        spool: InMemory | OnDisk
+        if self._disk is None:
+            content = bytes(self._held)
+            looks = sniff(content)
+            spool = InMemory(content)
+        else:
+            self._disk.seal()
+            looks = self._looks
+            spool = self._disk
+        return Media(spool, mime=looks.mime, width=looks.width, height=looks.height, size=spool.size)
+
+    def abort(self) -> None:
+        self._held.clear()
+        if self._disk is not None:
+            self._disk.drop()
+
+    def _spill(self) -> None:
+        self._looks = sniff(bytes(self._held))
+        self._disk = OnDisk(self._spools)
+        self._disk.write(self._held)
+        self._held = bytearray()
+
+
+class Spools:
+    """All spools of this process: up to `memory` bytes of each stay in memory, the rest go to files under `folder`.
+
+    The folder is shared with other processes: each makes a folder of its own in it and holds a lock there for as long
+    as it lives, and the system takes the lock back however it dies.
+    """
+
+    def __init__(self, folder: Path, memory: int = 64 * 1024) -> None:
+        self._folder = folder
+        self._memory = memory
+        self._place: Path | None = None
+
+    def sink(self) -> Sink:
+        """A fresh sink. Its `Media` holds a spool with `publish(path)` besides what every spool has."""
+        return _Filling(self, self._memory)
+
+    def place(self) -> Path:
+        """The folder of this process, made when the first file needs it. Only its owner may look into it."""
+        if self._place is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._place, lock = _claim(self._folder)
+            weakref.finalize(self, _leave, self._place, lock)
+        return self._place
+
+    def sweep(self) -> int:
+        """Removes what dead processes left behind; how many of them there were. To be called at start."""
+        return sum(_clear(place) for place in self._folder.glob("spool-*") if place != self._place)
+
+
+def _claim(folder: Path) -> tuple[Path, int]:
+    """A new locked folder. Another process's sweep may come between any two steps: then a next one is made."""
+    for _ in range(16):
+        place = folder / f"spool-{secrets.token_hex(8)}"
+        place.mkdir(mode=0o700)
+        try:
+            lock = os.open(place / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        except FileNotFoundError:
+            continue
+        try:
+            _lock(lock)
+        except OSError:
+            os.close(lock)
+            continue
+        if (place / "lock").exists():
+            return place, lock
+        os.close(lock)
+    raise OSError(errno.ENOLCK, "no lock can be taken in the spool folder", str(folder))
+
+
+def _clear(place: Path) -> bool:
+    """Removes a folder whose lock nobody holds."""
+    try:
+        lock = os.open(place / "lock", os.O_RDWR)
+    except OSError:  # just being made, or just gone
+        return False
+    try:
+        _lock(lock)
+    except OSError:
+        os.close(lock)
+        return False
+    _leave(place, lock)
+    return True
+
+
+def _leave(place: Path, lock: int) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    os.close(lock)
+
+
+def _drop(file: BinaryIO, path: Path) -> None:
+    with contextlib.suppress(OSError):  # what is not yet written would go to a full disk
+        file.close()
+    path.unlink(missing_ok=True)
+
+
+def _made(path: Path) -> BinaryIO:
+    """A new file that only its owner may read."""
+    return open(path, "xb", buffering=_WRITE, opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _copy(pieces: Iterator[bytes], path: Path) -> None:
+    """Writes beside `path` first and renames, so that no reader ever sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with _made(beside) as file:
+            for piece in pieces:
+                file.write(piece)
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,183 @@
+"""The shelf of delivered pictures: a folder of files under unguessable names, and the links to them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hmac
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from .faults import Fault
+from .media import sniff
+from .types import Media, Spool
+
+EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif", "video/mp4": "mp4"}
+MIMES = {extension: mime for mime, extension in EXTENSIONS.items()}
+# 128 random bits in lower-case base32, and the type of the bytes.
+_KEY = re.compile(r"[a-z2-7]{26}\.(?:" + "|".join(MIMES) + ")")
+# A signed link to a picture that is kept for ever is good for this long, in seconds.
+WEEK = 7 * 86_400.0
+# Larger ones than this many bytes are not written while the event loop waits.
+SMALL = 256 * 1024
+# What was being written when a process died may lie about for so long, in seconds.
+LEFTOVER = 3600.0
+_HEAD = 65_536
+
+
+@runtime_checkable
+class Publishable(Protocol):
+    """A spool that can put itself at a path, whole or not at all, often without copying a byte."""
+
+    def publish(self, path: Path) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The spool of a picture on the shelf."""
+
+    path: Path
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+    def pieces(self, length: int = 262_144) -> Iterator[bytes]:
+        with self.path.open("rb", buffering=0) as file:
+            while piece := file.read(length):
+                yield piece
+
+
+class Store:
+    """A folder of pictures, each at `<folder>/<first two letters>/<id>.<extension>`; safe to share between processes.
+
+    `keep` is how long a picture stays, in seconds, None for ever. With `signed` a link carries an end and a signature
+    made with `secret`; when none is given it is kept in `<folder>/.secret`.
+    """
+
+    def __init__(
+        self, folder: Path, *, keep: float | None = None, signed: bool = False, secret: bytes | None = None
+    ) -> None:
+        self.folder = folder
+        self.keep = keep
+        self._secret = (secret or _secret(folder / ".secret")) if signed else None
+
+    async def put(self, media: Media) -> Media:
+        """Shelve a picture that we hold the bytes of; what comes back has its key in their place.
+
+        Raises `Fault` garbled for bytes that are no picture or film of a known type.
+        """
+        if media.key is not None:
+            return media
+        if media.data is None:
+            raise Fault("internal", "only bytes can be stored: a linked picture must be fetched first")
+        mime = media.mime if media.mime in EXTENSIONS else sniff(_head(media.data)).mime
+        if mime not in EXTENSIONS:
+            raise Fault(
+                "garbled", f"the upstream sent {mime or 'something unknown'}, which is no picture that can be kept"
+            )
+        key = f"{base64.b32encode(secrets.token_bytes(16)).decode().lower().rstrip('=')}.{EXTENSIONS[mime]}"
+        size = media.data.size
+        if size > SMALL:
+            await asyncio.to_thread(_publish, media.data, self._place(key))
+        else:
+            _publish(media.data, self._place(key))
+        return replace(media, data=None, key=key, mime=mime, size=size)
+
+    def path(self, key: str) -> Path | None:
+        """Where a picture lies; None for one that is not here, and for anything that is no key of ours."""
+        if not _KEY.fullmatch(key):
+            return None
+        path = self._place(key)
+        return path if path.is_file() else None
+
+    def media(self, key: str) -> Media:
+        """A picture read back from the shelf. `Fault` not_found."""
+        path = self.path(key)
+        if path is None:
+            raise Fault("not_found", "there is no such picture, or it has expired")
+        spool = Kept(path)
+        looks = sniff(_head(spool))
+        mime = looks.mime or MIMES[path.suffix[1:]]
+        return Media(data=spool, mime=mime, width=looks.width, height=looks.height, size=spool.size)
+
+    def link(self, key: str, base: str, now: float | None = None) -> str:
+        """The URL of a picture under `base`; `now` is in Unix seconds."""
+        url = f"{base.rstrip('/')}/storage/images/{key}"
+        if self._secret is None:
+            return url
+        expires = int((time.time() if now is None else now) + (self.keep or WEEK))
+        return f"{url}?expires={expires}&signature={_sign(self._secret, key, expires)}"
+
+    def verify(self, key: str, query: Mapping[str, str], now: float | None = None) -> bool:
+        """Whether a link's query opens that picture now. Where links are not signed every key of ours does."""
+        if self._secret is None:
+            return True
+        expires, signature = query.get("expires", ""), query.get("signature", "")
+        if not re.fullmatch(r"[0-9]{1,12}", expires) or not signature.isascii():
+            return False
+        right = _sign(self._secret, key, int(expires))
+        return hmac.compare_digest(right, signature) and int(expires) > (time.time() if now is None else now)
+
+    def sweep(self, now: float | None = None) -> int:
+        """Remove what was kept long enough, and halves that dead processes left; how many. Looks at every file."""
+        now = time.time() if now is None else now
+        return sum(self._drop(file, now) for file in self.folder.glob("??/*"))
+
+    def _drop(self, file: Path, now: float) -> bool:
+        limit = self.keep if _KEY.fullmatch(file.name) else LEFTOVER if file.name.startswith(".") else None
+        # Another process may sweep the same folder.
+        with contextlib.suppress(FileNotFoundError):
+            if limit is not None and file.stat().st_mtime < now - limit:
+                file.unlink()
+                return True
+        return False
+
+    def _place(self, key: str) -> Path:
+        return self.folder / key[:2] / key
+
+
+def _publish(spool: Spool, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(spool, Publishable):
+        spool.publish(path)
+        return
+    beside = path.with_name(f".{path.name}")
+    try:
+        with beside.open("wb", buffering=0) as file:
+            for piece in spool.pieces():
+                file.write(piece)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _head(spool: Spool) -> bytes:
+    return next(spool.pieces(_HEAD), b"")
+
+
+def _sign(secret: bytes, key: str, expires: int) -> str:
+    return hmac.new(secret, f"{key}\n{expires}".encode(), "sha256").hexdigest()
+
+
+def _secret(path: Path) -> bytes:
+    """The secret in that file, readable by its owner alone; made where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".secret.{secrets.token_hex(4)}")
+    if not path.exists():
+        handle = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        # A link, not a rename: whoever comes second takes the secret of the first, and nobody reads half a one.
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, path)
+        beside.unlink()
+    return path.read_bytes()

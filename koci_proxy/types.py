@@ -1,0 +1,208 @@
+"""The nouns that no wire knows: what an app wants, what a vendor made, and the pictures between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from .facts import Card
+
+Task = Literal["generate", "edit", "cutout", "video"]
+Delivery = Literal["url", "base64"]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large: a tier ("2K") and a ratio ("16:9"), or width × height in pixels, or both once resolved.
+
+    Nothing set is `auto`.
+    """
+
+    tier: str | None = None
+    ratio: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def is_auto(self) -> bool:
+        return self.tier is None and self.ratio is None and self.width is None
+
+    @property
+    def pixels(self) -> tuple[int, int] | None:
+        """(width, height), or None when only a tier or a ratio is known."""
+        return (self.width, self.height) if self.width is not None and self.height is not None else None
+
+    def __str__(self) -> str:
+        words = [self.tier, self.ratio] if self.tier or self.ratio else []
+        if self.pixels and not words:
+            words = [f"{self.width}x{self.height}"]
+        return " ".join(word for word in words if word) or "auto"
+
+
+AUTO = Size()
+
+
+class Spool(Protocol):
+    """Bytes we hold, raw (never base64), in memory or in a file; read as often as wanted."""
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+
+    def pieces(self, length: int = 262_144) -> Iterator[bytes]:
+        """The bytes from the start, in pieces of at most `length`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One picture or film, wherever it is: exactly one of bytes we hold, a foreign URL, or a key of our store.
+
+    `mime`, `width`, `height` and `size` (bytes) are what the bytes say, None while nobody has looked.
+    """
+
+    data: Spool | None = None
+    url: str | None = None
+    key: str | None = None
+    mime: str | None = None
+    width: int | None = None
+    height: int | None = None
+    size: int | None = None
+
+    @property
+    def pixels(self) -> tuple[int, int] | None:
+        return (self.width, self.height) if self.width is not None and self.height is not None else None
+
+
+class Sink(Protocol):
+    """Takes a picture's raw bytes as they arrive and gives back the `Media` that holds them."""
+
+    def write(self, piece: bytes | bytearray | memoryview) -> object: ...
+
+    def finish(self) -> Media: ...
+
+    def abort(self) -> None: ...
+
+
+Sinks = Callable[[], Sink]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that was not simply passed on: `field` as the app named it, what happened, and how."""
+
+    field: str
+    what: Literal["renamed", "bent", "defaulted", "emulated", "left out", "skipped"]
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.what}" + (f" ({self.detail})" if self.detail else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the app wants, in no dialect.
+
+    `options` are the app's extra words in its own `dialect`; they reach a vendor that speaks the same dialect, else
+    they are noted as left out. `partials` is how many previews a stream asks for. `notes` grow on the way to the
+    vendor: what was renamed, bent, defaulted or left out.
+    """
+
+    model: str
+    prompt: str
+    task: Task = "generate"
+    inputs: tuple[Media, ...] = ()
+    mask: Media | None = None
+    n: int = 1
+    size: Size = AUTO
+    quality: str | None = None
+    format: str | None = None
+    compression: int | None = None
+    background: str | None = None
+    seconds: float | None = None
+    strength: float | None = None
+    style: str | None = None
+    deliver: Delivery = "url"
+    stream: bool = False
+    partials: int = 0
+    dialect: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The app asks which models there are; `model` names the one it asks for, None means all."""
+
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One way to serve a job: a provider, its name for the model, the dialect it speaks, its card. Holds no key."""
+
+    provider: str
+    model: str
+    dialect: str
+    card: Card
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came: pictures in order, words, the vendor's usage as it gave it, and notes of what was changed on the way.
+
+    `extras` are further answers of the vendor in its own dialect (a revised prompt, a thought signature).
+    """
+
+    media: tuple[Media, ...]
+    text: str = ""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    created: int | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The vendor is still at work: a JSON handle that can be written down, progress in percent, seconds to wait."""
+
+    handle: Mapping[str, Any]
+    progress: float | None = None
+    wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The job is under way; `percent` is 0-100, None when the vendor does not say."""
+
+    percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A preview of picture `index`."""
+
+    media: Media
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The job ended well."""
+
+    result: Result
+
+
+Event = Progress | Partial | Done
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the id and name of an app key."""
+
+    id: str
+    name: str
+    limits: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,244 @@
+"""A vendor's answer on its way in: its head, and its body as a bounded queue between the socket and the reader."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import Self
+
+from ..faults import Fault, Stage
+from .coding import KNOWN, PIECE, Inflater
+
+log = logging.getLogger("koci_proxy.upstream")
+
+HIGH = 131_072
+"""Bytes of a body that wait for the reader before the socket is told to stop."""
+
+SMALL = 65_536
+"""A piece of this length is worth handing on alone; shorter ones are joined."""
+
+
+class Answer:
+    """`status`, `headers` (lower-case names, repeated ones joined by ", ") and a body that is read once.
+
+    A body that came in a known content coding is undone here, and its `content-encoding` and `content-length` are gone.
+    Use it as a context manager: what was not read to its end when it closes costs the connection.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_coding",
+        "_done",
+        "_fault",
+        "_held",
+        "_paused",
+        "_pieces",
+        "_silence",
+        "_since",
+        "_timer",
+        "_transport",
+        "_wake",
+        "_where",
+        "headers",
+        "status",
+    )
+
+    def __init__(
+        self, clock: asyncio.AbstractEventLoop, transport: asyncio.Transport, where: str, silence: float
+    ) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self._clock = clock
+        self._transport: asyncio.Transport | None = transport
+        self._where = where
+        self._silence = silence
+        self._since = clock.time()
+        self._timer: asyncio.TimerHandle | None = clock.call_later(silence, self._tick)
+        self._wake: asyncio.Future[None] | None = None
+        self._pieces: deque[bytes] = deque()
+        self._held = 0
+        self._paused = False
+        self._done = False
+        self._fault: Fault | None = None
+        self._coding: str | None = None
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes, in pieces of at most 256 KiB; left early, the connection is closed."""
+        try:
+            if self._coding is None:
+                while piece := self._next() or await self._coming():
+                    yield piece
+                return
+            inflater = Inflater(self._coding)
+            while piece := self._next() or await self._coming():
+                for grown in self._inflated(inflater, piece):
+                    yield grown
+            if not inflater.whole:
+                raise self._failed("down", "the vendor's answer was cut off", "accepted")
+        finally:
+            await self.close()
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body; raises `garbled` when it is longer than `limit` bytes."""
+        if self._done and self._coding is None and self._held <= limit:  # a small answer that has come already
+            return self._all()
+        found: list[bytes] = []
+        size = 0
+        async for piece in self.pieces():
+            size += len(piece)
+            if size > limit:
+                await self.close()
+                raise self._failed("garbled", f"the vendor's answer is longer than {limit} bytes", "accepted")
+            found.append(piece)
+        return b"".join(found)
+
+    async def close(self) -> None:
+        """Ends the reading; an answer that has not come whole takes its connection with it."""
+        self.drop()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # What the connection tells: each wakes whoever waits.
+
+    def begin(self, status: int, headers: dict[str, str]) -> None:
+        self.status, self.headers = status, headers
+        coding = headers.get("content-encoding", "").strip().lower()
+        if coding in KNOWN:
+            self._coding = coding
+            del headers["content-encoding"]
+            headers.pop("content-length", None)
+        self.wake()
+
+    def take(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._held += len(piece)
+        if self._held >= HIGH and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        self.wake()
+
+    def end(self) -> None:
+        """The body came whole: the connection belongs to the next request."""
+        self._done = True
+        self._resume()
+        self._transport = None
+        self._stop_clock()
+        self.wake()
+
+    def fail(self, fault: Fault) -> None:
+        """The body will not come whole; the connection is closed."""
+        if self._done:
+            return
+        self._done, self._fault = True, fault
+        transport, self._transport = self._transport, None
+        self._stop_clock()
+        if transport is not None:
+            transport.abort()
+        self.wake()
+
+    def drop(self) -> None:
+        """Nobody wants it any more."""
+        self._pieces.clear()
+        self._held = 0
+        if not self._done:
+            self.fail(Fault("down", "the answer was closed before it came whole", stage="accepted"))
+
+    @property
+    def done(self) -> bool:
+        """Whether it came whole, or never will."""
+        return self._done
+
+    def wake(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def turn(self) -> None:
+        """Waits until something happens to this answer, then raises what went wrong, if it did."""
+        self._wake = self._clock.create_future()
+        try:
+            await self._wake
+        finally:
+            self._wake = None
+        self.check()
+
+    def check(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+
+    # The reader's side.
+
+    def _next(self) -> bytes:
+        """What has come, small pieces joined; empty when nothing is here."""
+        if not self._pieces:
+            return b""
+        piece = self._pieces.popleft()
+        if self._pieces and len(piece) < SMALL:
+            parts = [piece]
+            size = len(piece)
+            while self._pieces and size + len(self._pieces[0]) <= PIECE:
+                parts.append(self._pieces.popleft())
+                size += len(parts[-1])
+            piece = b"".join(parts)
+        self._held -= len(piece)
+        if self._held < HIGH:
+            self._resume()
+        return piece
+
+    async def _coming(self) -> bytes:
+        """The next piece, however long it takes; empty at the end of the body."""
+        self._since = self._clock.time()  # silence counts from the moment somebody listens
+        while not self._pieces:
+            if self._done:
+                self.check()
+                return b""
+            await self.turn()
+        return self._next()
+
+    def _all(self) -> bytes:
+        self.check()
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._held = 0
+        return body
+
+    def _inflated(self, inflater: Inflater, piece: bytes) -> Iterator[bytes]:
+        try:
+            yield from inflater.feed(piece)
+        except zlib.error:
+            raise self._failed("garbled", "the vendor's answer is wrongly compressed", "accepted") from None
+
+    def _resume(self) -> None:
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+
+    # The clock.
+
+    def _tick(self) -> None:
+        now = self._clock.time()
+        due = self._since + self._silence if self._wake is not None else now + self._silence
+        if due - now > 0.001:
+            self._timer = self._clock.call_later(due - now, self._tick)
+        elif self.status:
+            self.fail(self._failed("slow", f"the vendor fell silent for {self._silence:g} s", "accepted"))
+        else:
+            self.fail(self._failed("slow", f"the vendor did not answer within {self._silence:g} s", "sent"))
+
+    def _stop_clock(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _failed(self, kind: str, message: str, stage: Stage) -> Fault:
+        log.warning("%s: %s", self._where, message)
+        return Fault(kind, message, stage=stage)

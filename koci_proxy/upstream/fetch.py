@@ -1,0 +1,188 @@
+"""The guarded fetcher: it downloads what a stranger's URL names, and never from inside our own network.
+
+The URL is judged before anything is asked; the addresses behind a name are looked up once, all judged, and connected to
+as judged, so that a name which answers differently a moment later gains nothing. Redirects are followed by hand and
+judged again. Proxies of the environment are not used: they would look the name up themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import AsyncIterator
+from typing import Literal
+from urllib.parse import urljoin
+
+from ..faults import Fault
+from ..guard import check_url, judge, refusal
+from ..types import Media, Sink
+from . import http
+from .client import Client, Resolver
+from .coding import KNOWN, Inflater
+from .dial import look_up
+from .transport import Transport
+
+log = logging.getLogger("koci_proxy.upstream")
+
+Allow = frozenset[tuple[str, int]]
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+def guarded(allow: Allow = frozenset(), resolve: Resolver = look_up) -> Resolver:
+    """A look-up that refuses a host if any of its addresses may not be fetched; (host, port) pairs in `allow` may."""
+
+    async def judged(host: str, port: int) -> list[str]:
+        addresses = await resolve(host, port)
+        if (host, port) not in allow:
+            for address in addresses:
+                if reason := judge(address):
+                    raise refusal(f"its address is {reason}")
+        return addresses
+
+    return judged
+
+
+class Fetcher:
+    """Downloads pictures and films of at most `max_bytes` within `timeout` seconds and over `redirects` hops.
+
+    A `transport` given from outside must look names up as carefully as ours does. `allow` holds the (host, port) pairs
+    that are exempt from judgement: the sandbox's own address on this machine.
+    """
+
+    def __init__(
+        self,
+        transport: http.AsyncBaseTransport | None = None,
+        *,
+        max_bytes: int = 60 * 1024 * 1024,
+        timeout: float = 30,
+        redirects: int = 3,
+        allow: Allow = frozenset(),
+    ) -> None:
+        self._transport = transport or Transport(Client(per_origin=32, resolve=guarded(allow), trust_env=False))
+        self._max_bytes = max_bytes
+        self._timeout = timeout
+        self._redirects = redirects
+        self._allow = allow
+
+    async def fetch(
+        self, url: str, sink: Sink, *, field: str | None = None, blame: Literal["app", "upstream"] = "app"
+    ) -> Media:
+        """Streams what `url` names into `sink` and gives the sink's `Media`.
+
+        What goes wrong is the app's doing (`bad_request`, `too_large`, naming `field`), or with `blame="upstream"` the
+        vendor's whose link it was (`down`, `slow`, `garbled`, of stage `accepted`: the picture itself was made).
+        """
+        done = False
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._follow(url, sink)
+            media = sink.finish()
+            done = True
+        except TimeoutError:
+            raise _blamed(Fault("slow", f"the URL was not read within {self._timeout:g} s"), field, blame) from None
+        except http.HTTPError as error:
+            raise _blamed(_translated(error), field, blame) from None
+        except Fault as fault:
+            raise _blamed(fault, field, blame) from None
+        finally:
+            if not done:
+                sink.abort()
+        if not (media.mime or "").startswith(("image/", "video/")):
+            raise _blamed(Fault("bad_request", "the URL holds neither a picture nor a film"), field, blame)
+        return media
+
+    async def close(self) -> None:
+        await self._transport.aclose()
+
+    async def _follow(self, url: str, sink: Sink) -> None:
+        for _ in range(self._redirects + 1):
+            request = self._request(url)
+            answer = await self._transport.handle_async_request(request)
+            try:
+                if answer.status_code == 200:
+                    await self._download(answer, sink)
+                    return
+                url = _next_hop(url, answer)
+            finally:
+                await answer.aclose()
+        raise Fault("bad_request", f"the URL was redirected more than {self._redirects} times")
+
+    def _request(self, url: str) -> http.Request:
+        """The request for a URL that passed; what is judged is the URL as the library will read it."""
+        try:
+            parsed = http.URL(url)
+        except http.InvalidURL:
+            check_url(url, self._allow)  # it may know a better reason
+            raise refusal("it is not a URL") from None
+        check_url(str(parsed), self._allow)
+        phases = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "koci-proxy"}
+        return http.Request("GET", parsed, headers=headers, extensions={"timeout": phases})
+
+    async def _download(self, answer: http.Response, sink: Sink) -> None:
+        said = answer.headers.get("content-length", "")
+        if said.isdecimal() and int(said) > self._max_bytes:
+            raise self._too_large()
+        size = 0
+        async for piece in _plain(answer):
+            size += len(piece)
+            if size > self._max_bytes:
+                raise self._too_large()
+            sink.write(piece)
+
+    def _too_large(self) -> Fault:
+        return Fault("too_large", f"what the URL holds is larger than {self._max_bytes} bytes")
+
+
+async def _plain(answer: http.Response) -> AsyncIterator[bytes]:
+    """The body, its content coding undone in bounded pieces: the library would grow a bomb at once."""
+    coding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if coding in KNOWN:
+        inflater = Inflater(coding)
+        async for piece in answer.aiter_raw():
+            try:
+                for grown in inflater.feed(piece):
+                    yield grown
+            except zlib.error:
+                raise Fault("garbled", "what the URL answered is wrongly compressed") from None
+        if not inflater.whole:
+            raise Fault("down", "what the URL answered was cut off")
+        return
+    if coding not in ("identity", ""):
+        raise Fault("garbled", "what the URL answered is compressed in a way that was not asked for")
+    async for piece in answer.aiter_raw():
+        yield piece
+
+
+def _next_hop(url: str, answer: http.Response) -> str:
+    place: str = answer.headers.get("location", "")
+    if answer.status_code not in _REDIRECTS or not place:
+        kind = "down" if answer.status_code >= 500 else "bad_request"
+        raise Fault(kind, f"the URL answered {answer.status_code}")
+    try:
+        return urljoin(url, place)
+    except ValueError:
+        raise Fault("garbled", "the URL was redirected to what is no URL") from None
+
+
+def _translated(error: http.HTTPError) -> Fault:
+    if isinstance(error, http.TimeoutException):
+        return Fault("slow", "the URL did not answer in time")
+    if isinstance(error, http.RemoteProtocolError):
+        return Fault("garbled", "the URL did not answer in HTTP")
+    if isinstance(error, http.ConnectError):
+        return Fault("down", "the URL's host could not be reached")
+    return Fault("down", "the URL could not be read")
+
+
+def _blamed(fault: Fault, field: str | None, blame: Literal["app", "upstream"]) -> Fault:
+    """The same fault as the doing of whoever gave the URL."""
+    if fault.blame == "house":
+        return fault
+    if blame == "app":
+        kind = "too_large" if fault.kind == "too_large" else "bad_request"
+        return Fault(kind, fault.message, field=field)
+    kind = fault.kind if fault.blame == "upstream" else "garbled"
+    return Fault(kind, f"the vendor's link failed: {fault.message}", stage="accepted")

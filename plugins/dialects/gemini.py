@@ -1,0 +1,304 @@
+"""The Gemini shape, towards apps and towards Google: `models/{model}:generateContent` and its stream.
+
+Read off recorded requests of google-genai 1.47 to 3.4 and @google/genai 2.32 and 3.1, Google's page on pictures of
+2026-07, and the types of google.rpc. Towards apps both spellings of every key are taken (the SDKs mix them within one
+body); towards a vendor all keys are camelCase and base64 has the standard alphabet.
+
+A conversation is a prompt (the texts of the last turn of the user) and pictures in order, those of earlier turns first.
+What more there is (earlier words, thought signatures, the order of texts and pictures) stands in the job's options, so
+that a vendor of this shape gets the conversation as it was. A refused request is 400 INVALID_ARGUMENT with an ErrorInfo
+that says so: Google's own 200 without a picture would look like a success to most programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from koci_proxy import sizes
+from koci_proxy.faults import Fault
+from koci_proxy.fields import Fields, bad, picture, respelled, size_words
+from koci_proxy.types import Delivery, Done, Event, Job, Listing, Media, Note, Result, Size, Target, Ticket
+from koci_proxy.wire import Call, Frame, Json, Reply
+from koci_proxy.words import answer, from_vendor, no_such_model, no_such_path, retry_headers, wrong_method
+
+from . import _gemini
+
+NAME = "gemini"
+KEEP_ALIVE = b"\n"  # google-genai breaks on SSE comments and on any other line
+END = b""
+DELIVER: Delivery = "base64"
+
+METHODS = ("generateContent", "streamGenerateContent")
+PATHS = (*(f"models/{{model}}:{method}" for method in METHODS), "models", "models/{model}")
+CONFIG = "generationConfig"
+IMAGE = f"{CONFIG}.imageConfig"
+MODALITIES = ("TEXT", "IMAGE")
+
+
+# --- towards an app -------------------------------------------------------------------------------------------------
+
+
+def schema(call: Call) -> str | None:
+    """The schema a JSON body must fit; `Fault` not_found or wrong_method where there is nothing to ask for."""
+    return "gemini-generate" if _route(call)[1] else None
+
+
+def _route(call: Call) -> tuple[str, str]:
+    """(model, method), either may be empty. The method stands behind the last colon; a model may hold slashes."""
+    path = call.path.strip("/").removeprefix("publishers/google/")
+    head, _, rest = path.partition("/")
+    if head != "models":
+        raise no_such_path(path, PATHS)
+    model, _, method = rest.rpartition(":") if ":" in rest else (rest, "", "")
+    if method and method not in METHODS:
+        raise no_such_path(path, [f"models/{model}:{each}" for each in METHODS])
+    right = "POST" if method else "GET"
+    if call.method.upper() != right:
+        raise wrong_method(call.method, path, right)
+    return model, method
+
+
+def parse(call: Call) -> Job | Listing:
+    """What the app wants. `Fault` bad_request names the field.
+
+    Pictures come as base64, or as links (fileData) for an app that says `responseFormat.image.delivery: URI`.
+    """
+    model, method = _route(call)
+    if not method:
+        return Listing(model or None)
+    body = call.body.value if isinstance(call.body, Json) else None
+    whole = Fields(_gemini.folded(body) if isinstance(body, Mapping) else call.body)
+    talk = _gemini.read(whole.take("contents"))
+    config = Fields(whole.take(CONFIG) or {}, CONFIG)
+    size, deliver, notes, options = _picture_config(config)
+    modalities = _modalities(config)
+    stream = method == "streamGenerateContent"
+    sse = call.query.get("alt", "").lower() == "sse"
+    count = config.whole("candidateCount", 1, 10) or 1
+    options |= {f"{CONFIG}.{name}": value for name, value in config.rest().items()} | whole.rest()
+    options |= {"_modalities": modalities} if modalities != MODALITIES else {}
+    options |= {"_array": True} if stream and not sse else {}
+    options |= dict([talk.kept]) if talk.kept else {}
+    return Job(
+        model,
+        talk.prompt,
+        task="edit" if talk.inputs else "generate",
+        inputs=talk.inputs,
+        n=count,
+        size=size,
+        deliver=deliver,
+        stream=stream and sse,
+        dialect=NAME,
+        options=options,
+        notes=notes,
+    )
+
+
+def _picture_config(config: Fields) -> tuple[Size, Delivery, tuple[Note, ...], dict[str, Any]]:
+    """Size and delivery, and what else stood beside them. Of the two places of the size responseFormat.image wins."""
+    form = Fields(config.take("responseFormat") or {}, f"{CONFIG}.responseFormat")
+    old = Fields(config.take("imageConfig") or {}, IMAGE)
+    new = Fields(form.take("image") or {}, form.path("image"))
+    tier, tier_field = _later(old, new, "imageSize")
+    ratio, ratio_field = _later(old, new, "aspectRatio")
+    size = sizes.tier_and_ratio(tier, ratio, tier_field, ratio_field)
+    deliver: Delivery = "url" if new.choice("delivery", ("INLINE", "URI")) == "URI" else DELIVER
+    notes = (Note("imageSize", "renamed", f"{tier} → {tier.upper()}"),) if tier and tier != tier.upper() else ()
+    rest = {"imageConfig": old.rest(), "responseFormat": form.rest() | ({"image": new.rest()} if new.rest() else {})}
+    return size, deliver, notes, {f"{CONFIG}.{name}": value for name, value in rest.items() if value}
+
+
+def _later(old: Fields, new: Fields, name: str) -> tuple[str | None, str]:
+    """(value, field) from the later of two places that has it."""
+    first, second = old.text(name), new.text(name)
+    return (first, old.path(name)) if second is None else (second, new.path(name))
+
+
+def _modalities(config: Fields) -> tuple[str, ...]:
+    """What kinds of parts the app takes; in any case and order, both if it does not say."""
+    given = {str(each).upper() for each in config.several("responseModalities")}
+    if given and "IMAGE" not in given:
+        raise bad(f"{CONFIG}.responseModalities", "must hold IMAGE: this service makes pictures")
+    return MODALITIES if not given or given >= set(MODALITIES) else ("IMAGE",)
+
+
+def render(result: Result, job: Job) -> Reply:
+    """The answer to an app: pictures, then text. Asked for several, each picture is a candidate of its own."""
+    body = _answer(result, job)
+    return Reply(200, {}, Json([body] if job.options.get("_array") else body))
+
+
+def _answer(result: Result, job: Job) -> dict[str, Any]:
+    signed = result.extras.get("thoughtSignatures") or ()
+    pictures = [
+        _gemini.spelled(media, job.deliver) | _signed(signed[at] if at < len(signed) else None)
+        for at, media in enumerate(result.media)
+    ]
+    groups = [[each] for each in pictures] if job.n > 1 else [pictures]
+    thought = result.extras.get("thoughts")
+    before: list[dict[str, Any]] = [{"text": thought, "thought": True}] if thought else []
+    after = [{"text": result.text} | _signed(result.extras.get("textSignature"))] if result.text else []
+    groups[0] = before + groups[0] + after
+    body: dict[str, Any] = {
+        "candidates": [
+            {"content": {"parts": parts, "role": "model"}, "finishReason": "STOP", "index": at}
+            for at, parts in enumerate(groups)
+        ],
+        "usageMetadata": _gemini.usage_out(result.usage),
+        "modelVersion": job.model,
+        "responseId": result.extras.get("responseId") or _id(result, job),
+    }
+    return body
+
+
+def _signed(signature: Any) -> dict[str, Any]:
+    return {"thoughtSignature": respelled(signature)} if signature else {}
+
+
+def _id(result: Result, job: Job) -> str:
+    """A name for an answer whose vendor gave it none; the same answer gets the same one."""
+    facts = (job.model, job.prompt, result.created, [(media.size, media.url) for media in result.media], result.text)
+    return blake2b(repr(facts).encode(), digest_size=12).hexdigest()
+
+
+def frame(event: Event, job: Job) -> tuple[Frame, ...]:
+    """One frame with the whole answer: the shape has no word for progress or previews."""
+    return (Frame(None, _answer(event.result, job)),) if isinstance(event, Done) else ()
+
+
+_FAILS = {
+    "unauthorized": "UNAUTHENTICATED",
+    "no_credit": "FAILED_PRECONDITION",  # with HTTP 402, for which google.rpc has no name
+    "forbidden": "PERMISSION_DENIED",
+    "not_found": "NOT_FOUND",
+    "gone": "NOT_FOUND",
+    "conflict": "ABORTED",
+    "too_fast": "RESOURCE_EXHAUSTED",
+    "key_busy": "RESOURCE_EXHAUSTED",
+    "key_refused": "UNAVAILABLE",
+    "key_spent": "UNAVAILABLE",
+    "unserved": "UNAVAILABLE",
+    "down": "UNAVAILABLE",
+    "garbled": "UNAVAILABLE",
+    "empty": "UNAVAILABLE",
+    "slow": "DEADLINE_EXCEEDED",
+    "internal": "INTERNAL",
+}
+_TYPE = "type.googleapis.com/google.rpc."
+
+
+def fail(fault: Fault) -> Reply:
+    """The error answer: a google.rpc status. A vendor's 401 is never shown as 401: it is about this house's key."""
+    return Reply(fault.status, retry_headers(fault), Json(_error(fault)))
+
+
+def fail_frame(fault: Fault, job: Job) -> Frame:
+    return Frame(None, _error(fault))
+
+
+def _error(fault: Fault) -> dict[str, Any]:
+    reason = _gemini.REFUSED if fault.kind == "refused" else fault.kind.upper()
+    details: list[dict[str, Any]] = [{"@type": f"{_TYPE}ErrorInfo", "reason": reason, "domain": "koci-proxy"}]
+    if fault.field:
+        broken = {"field": fault.field, "description": fault.message}
+        details.append({"@type": f"{_TYPE}BadRequest", "fieldViolations": [broken]})
+    if fault.retry_after:
+        details.append({"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{fault.retry_after:g}s"})
+    name = _FAILS.get(fault.kind, "INVALID_ARGUMENT")
+    return {"error": {"code": fault.status, "message": fault.message, "status": name, "details": details}}
+
+
+def catalogue(models: Sequence[str], listing: Listing) -> Reply:
+    """All models, or the one asked for; `Fault` not_found with the nearest name."""
+    if listing.model is None:
+        return Reply(200, {}, Json({"models": [_model(name) for name in models]}))
+    if listing.model not in models:
+        raise no_such_model(listing.model, models)
+    return Reply(200, {}, Json(_model(listing.model)))
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": list(METHODS)}
+
+
+# --- towards Google -------------------------------------------------------------------------------------------------
+
+
+def encode(job: Job, target: Target) -> Call:
+    """The vendor's call. An app of this shape gets all its words through, and its conversation as it was."""
+    options = {name: respelled(value) for name, value in job.options.items()} if job.dialect == NAME else {}
+    own = job.options if job.dialect == NAME else {}
+    kept = own.get("contents") or own.get("_contents")
+    inside = f"{CONFIG}."
+    config = {name.removeprefix(inside): value for name, value in options.items() if name.startswith(inside)}
+    tier, ratio = size_words(job.size, target.card.size.wire)
+    image = {**config.pop("imageConfig", {}), **({"aspectRatio": ratio} if ratio else {})}
+    image |= {"imageSize": tier} if tier else {}
+    config["responseModalities"] = list(options.get("_modalities") or MODALITIES)
+    config |= {"imageConfig": image} if image else {}
+    config |= {"candidateCount": job.n} if job.n > 1 else {}
+    rest = {name: value for name, value in options.items() if not name.startswith((inside, "_")) and name != "contents"}
+    body = {"contents": _gemini.written(job, kept), **rest, CONFIG: config}
+    return Call("POST", f"models/{target.model}:generateContent", body=Json(body))
+
+
+def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
+    """What Google made. Raises `Fault`, also for a 200 without a picture: it comes in four forms."""
+    body = answer(reply)
+    if reply.status >= 300:
+        raise _gemini.refusal(reply.status, body)
+    body = _gemini.folded(body[0] if isinstance(body, list) and body else body)
+    if not isinstance(body, Mapping):
+        raise from_vendor("garbled", None, status=reply.status)
+    if isinstance(body.get("error"), Mapping):
+        code = body["error"].get("code")
+        raise _gemini.refusal(code if isinstance(code, int) else 500, body)
+    parts = _parts(body)
+    spoken = [part for part in parts if isinstance(part.get("text"), str)]
+    text = "".join(part["text"] for part in spoken if part.get("thought") is not True)
+    drawn = [(part, media) for part in parts if (media := _media(part, reply.status))]
+    made = [(part, media) for part, media in drawn if part.get("thought") is not True]
+    if not made:
+        raise _gemini.no_picture(body, text, reply.status)
+    interim = len(drawn) - len(made)
+    return Result(
+        tuple(media for _, media in made),
+        text=text,
+        usage=_gemini.usage_in(body.get("usageMetadata")),
+        notes=(Note("thought", "left out", f"{interim} interim pictures"),) if interim else (),
+        extras=_extras(body, [part for part, _ in made], spoken),
+    )
+
+
+def _parts(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The parts of all candidates in order, whatever of the way to them is missing."""
+    contents = [each.get("content") for each in _gemini.objects(body.get("candidates"))]
+    return [part for content in _gemini.objects(contents) for part in _gemini.objects(content.get("parts"))]
+
+
+def _media(part: Mapping[str, Any], status: int) -> Media | None:
+    """The picture of a part, None if it is none."""
+    blob = part.get("inlineData") or part.get("fileData")
+    if not isinstance(blob, Mapping) or not str(blob.get("mimeType") or "image/").startswith("image/"):
+        return None
+    try:
+        return picture(blob.get("data") or blob.get("fileUri"), "inlineData")
+    except Fault as fault:
+        raise from_vendor("garbled", fault.message, status=status) from fault
+
+
+def _extras(
+    body: Mapping[str, Any], drawn: Sequence[Mapping[str, Any]], spoken: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Signatures, which the next turn must bring back unchanged, the model's thoughts, and the answer's own name."""
+    signatures = tuple(part.get("thoughtSignature") for part in drawn)
+    said = [part.get("thoughtSignature") for part in spoken if part.get("thought") is not True]
+    extras = {
+        "thoughtSignatures": signatures if any(signatures) else None,
+        "textSignature": next((each for each in said if each), None),
+        "thoughts": "".join(part["text"] for part in spoken if part.get("thought") is True),
+        "responseId": body.get("responseId"),
+    }
+    return {name: value for name, value in extras.items() if value}

@@ -1,0 +1,47 @@
+"""Cards that contradict their schema or themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import GOOD, Write, complaints
+
+CARDS = [
+    ("size: {ratios: ['16:0']}", "1:17: size.ratios[0]: must be a ratio like 16:9, not '16:0'"),
+    ("size: {table: {1K: {0:1: 1x1}}}", "1:21: size.table.1K.0:1: as a key it must be a ratio like 16:9"),
+    ("size: {table: {1K: {1:1: 1024}}}", "1:26: size.table.1K.1:1: must be text, not 1024 (put it in quotes)"),
+    ("size: {table: {1K: {1:1: '0x1'}}}", "1:26: size.table.1K.1:1: must be width x height like 2048x1152, not '0x1'"),
+    ("size: {table: {1k: {1:1: 8x8}}}", "1:16: size.table.1k: unknown key — did you mean '1K'?"),
+    ("size: {tiers: [512]}", "1:16: size.tiers[0]: must be text, not 512 (put it in quotes)"),
+    ("size: {tiers: [1K, 2K], default_tier: 4K}", "1:39: size.default_tier: '4K' is none of its tiers; known: 1K, 2K"),
+    (
+        "size: {ratios: ['1:1'], default_ratio: '16:9'}",
+        "1:40: size.default_ratio: '16:9' is none of its ratios; known: 1:1",
+    ),
+    (
+        "size: {step: 16, table: {1K: {1:1: 1000x1000}}}",
+        "1:36: size.table.1K.1:1: 1000x1000 breaks the card's own step",
+    ),
+    (
+        "size: {max_edge: 900, table: {1K: {1:1: 1024x8}}}",
+        "1:41: size.table.1K.1:1: 1024x8 breaks the card's own max_edge",
+    ),
+    ("size: {tiers: [2K], table: {1K: {1:1: 8x8}}}", "1:29: size.table.1K: '1K' is none of its tiers; known: 2K"),
+    (
+        "takes: {colour: any}",
+        "1:9: takes.colour: unknown key; known: background, compression, format, quality, seconds, strength, style",
+    ),
+    (
+        "takes: {quality: [high]}\nrenames: {quality: {hd: hihg}}",
+        "2:25: renames.quality.hd: 'hihg' is no quality it takes — did you mean 'high'?",
+    ),
+    ("takes: {background: 1.5}", "1:21: takes.background: must be text or a list, not 1.5 (put it in quotes)"),
+    ("tasks: [paint]", "1:9: tasks[0]: 'paint' is not known here; known: cutout, edit, generate, video"),
+    ("inputs: {mimes: [png]}", "1:18: inputs.mimes[0]: must be a media type like image/png, not 'png'"),
+]
+
+
+@pytest.mark.parametrize(("card", "complaint"), CARDS)
+def test_a_wrong_card(card: str, complaint: str, write: Write) -> None:
+    path = write({"routes.yaml": GOOD, "providers/cards/mine.yaml": card})
+    assert complaints(path) == [f"providers/cards/mine.yaml:{complaint}"]

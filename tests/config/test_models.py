@@ -1,0 +1,90 @@
+"""Models of `routes.yaml` that cannot be served, in the very words of the complaint."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import HEAD, Write, complaints
+
+MODELS = [
+    ("pic: {too: openai/gpt-image-2, to: openai/gpt-image-2}", "4:9: models.pic.too: unknown key — did you mean 'to'?"),
+    ("pic: {price: 4}", "4:3: models.pic: 'to' is missing"),
+    ("pic: 5", "4:8: models.pic: must be text, a list or a map, not 5 (put it in quotes)"),
+    ("pic: {to: true}", "4:13: models.pic.to: must be text, a list or a map, not true (put it in quotes)"),
+    ("pic: []", "4:8: models.pic: must not be empty"),
+    ("pic: {to: {}}", "4:13: models.pic.to: must not be empty"),
+    ("pic: gpt-image-2", "4:8: models.pic: must be provider/model, not 'gpt-image-2'"),
+    ("pic: openia/gpt-image-2", "4:8: models.pic: unknown provider 'openia' — did you mean 'openai'?"),
+    ("pic: openai/gpt-image-3", "4:8: models.pic: openai has no model 'gpt-image-3' — did you mean 'gpt-image-2'?"),
+    ("pic: [openai/gpt-image-2, openai/x]", "4:29: models.pic[1]: openai has no model 'x'; known: gpt-image-2"),
+    (
+        "pic: aioagi/gpt-image-2",
+        "4:8: models.pic: aioagi has no key; add one under keys, such as aioagi: ${AIOAGI_KEY}",
+    ),
+    (
+        "pic: [openai/gpt-image-2, sandbox-openai/gpt-image-2]",
+        "4:3: models.pic.to: mixes the sandbox (sandbox-openai) with real vendors (openai)",
+    ),
+    (
+        "pic: {to: {openai/gpt-image-2: 0}}",
+        "4:34: models.pic.to.openai/gpt-image-2: must be above 0, not 0",
+    ),
+    (
+        "pic: {to: {openai/gpt-image-2: 1, linkai/gpt-2: 1}}",
+        "4:37: models.pic.to.linkai/gpt-2: linkai has no model 'gpt-2' — did you mean 'gpt-image-2'?",
+    ),
+    ("pic: {to: {gpt: 1}}", "4:14: models.pic.to.gpt: as a key it must be provider/model"),
+    (
+        "pic: {to: openai/gpt-image-2, on: [openai, gogle]}",
+        "4:46: models.pic.on[1]: unknown platform 'gogle' — did you mean 'google'?",
+    ),
+    (
+        "pic: {to: openai/gpt-image-2, set: {qualty: high}}",
+        "4:39: models.pic.set.qualty: unknown key — did you mean 'quality'?",
+    ),
+    (
+        "pic: {to: openai/gpt-image-2, set: {quality: hihg}}",
+        "4:48: models.pic.set.quality: none of its targets takes the quality 'hihg' — did you mean 'high'?",
+    ),
+    (
+        "pic: {to: openai/gpt-image-2, set: {style: vivid}}",
+        "4:39: models.pic.set.style: none of its targets takes a style",
+    ),
+    (
+        "pic: {to: openai/gpt-image-2, set: {format: jpg}}",
+        "4:47: models.pic.set.format: 'jpg' is not known here — did you mean 'jpeg'?",
+    ),
+    (
+        "pic: {to: openai/gpt-image-2, set: {compression: 101}}",
+        "4:52: models.pic.set.compression: must be at most 100, not 101",
+    ),
+    (
+        "pic: {to: openai/gpt-image-2, price: free}",
+        "4:40: models.pic.price: must be a number or a map, not 'free'",
+    ),
+    ("pic: {to: openai/gpt-image-2, price: -1}", "4:40: models.pic.price: must be at least 0, not -1"),
+    (
+        "pic: {to: openai/gpt-image-2, size_policy: exakt}",
+        "4:46: models.pic.size_policy: 'exakt' is not known here — did you mean 'exact'?",
+    ),
+    ("a b: openai/gpt-image-2", "4:3: models.a b: as a key it must be one word without spaces"),
+    ("pic: ${NONE}", "4:8: models.pic: the variable NONE is not set"),
+    ("pic: linkai/${file:none}", "4:8: models.pic: there is no file none"),
+]
+
+
+@pytest.mark.parametrize(("model", "complaint"), MODELS)
+def test_a_wrong_model(model: str, complaint: str, write: Write) -> None:
+    assert complaints(write({"routes.yaml": f"{HEAD}models:\n  {model}\n"})) == [f"routes.yaml:{complaint}"]
+
+
+def test_a_size_no_one_can_read(write: Write) -> None:
+    model = "pic: {to: openai/gpt-image-2, set: {size: 2x}}"
+    (complaint,) = complaints(write({"routes.yaml": f"{HEAD}models:\n  {model}\n"}))
+    assert complaint.startswith("routes.yaml:4:45: models.pic.set.size: '2x' is not a size; ask for pixels (1024x1024)")
+
+
+def test_a_price_by_a_tier_that_is_none(write: Write) -> None:
+    model = "pic: {to: openai/gpt-image-2, price: {1KK: 4}}"
+    (complaint,) = complaints(write({"routes.yaml": f"{HEAD}models:\n  {model}\n"}))
+    assert complaint.startswith("routes.yaml:4:40: models.pic.price: a map of prices is by size tier (512, 1K,")

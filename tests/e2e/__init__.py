@@ -1,0 +1,1 @@
+"""Conversations of real clients with a real proxy process and a real sandbox process, over sockets."""

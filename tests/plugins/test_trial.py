@@ -1,0 +1,128 @@
+"""The contract tests that a stranger's file is run against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from koci_proxy.plugins import contract
+
+ROOT = Path(__file__).parents[2]
+FRONT = """
+from koci_proxy import Fault, Frame, Job, Listing, Reply, Result, Call
+from koci_proxy.wire import Json
+KEEP_ALIVE = END = b""
+DELIVER = "url"
+def schema(call): return None
+def parse(call):
+    if call.path != "ask": raise Fault("not_found", "no")
+    return Job(call.body.value["model"], call.body.value["prompt"])
+def render(result, job): return Reply(200)
+def fail(fault): return Reply(fault.status)
+def frame(event, job): return (Frame(None, {}),)
+def fail_frame(fault, job): return Frame(None, {})
+def catalogue(names, listing): return Reply(200)
+"""
+BACK = """
+from koci_proxy import Call, Fault
+from koci_proxy.wire import Json
+def encode(job, target): return Call("POST", "ask", body=Json({"model": job.model, "prompt": job.prompt}))
+def decode(reply, job, target): raise Fault("empty", "nothing came")
+"""
+
+
+def tried(folder: Path, source: str, name: str = "x.py") -> list[str]:
+    file = folder / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(source, encoding="utf-8")
+    return contract(file)
+
+
+@pytest.mark.parametrize(
+    ("source", "breaks"),
+    [
+        ("def on_job(job): return job", []),
+        ("async def on_result(result): return None", []),
+        ("from koci_proxy import Fault\ndef on_call(): raise Fault('refused', 'its right')", []),
+        ("def on_plan(targets): return targets[:0]", []),
+        ("class Plugin:\n  def __init__(self, words: list[str]): ''.join(words)\n  def on_job(self): ...", []),
+        (
+            "from __future__ import annotations\n"
+            "class Plugin:\n  def __init__(self, n: int): n + 1\n  def on_job(self): ...",
+            [],
+        ),
+        (
+            "class Plugin:\n  def __init__(self, path: str): open(path)\n  def on_job(self): ...",
+            ["FileNotFoundError", "it could not be made with the options {path: 'sample'}"],
+        ),
+        ("class Plugin:\n  def __init__(self, what): ...\n  def on_job(self): ...", ["option 'what' is missing"]),
+        ("def on_jobb(): ...", ["no hook 'on_jobb' — did you mean 'on_job'?"]),
+        ("def on_job(): return 1", ["the plugin 'x' gave int back from on_job, not Job"]),
+        ("def on_fault(): 1 / 0", ["the plugin 'x' failed in on_fault: ZeroDivisionError: division by zero"]),
+        ("def (", ["SyntaxError"]),
+    ],
+)
+def test_plugins(tmp_path: Path, source: str, breaks: list[str]) -> None:
+    found = tried(tmp_path, source)
+    assert len(found) == len(breaks), found
+    assert all(wanted in line for line, wanted in zip(found, breaks, strict=True)), found
+
+
+@pytest.mark.parametrize(
+    ("source", "breaks"),
+    [
+        (FRONT, []),
+        (BACK, []),
+        (FRONT + BACK, []),
+        (FRONT.replace('DELIVER = "url"', 'DELIVER = "post"'), ["DELIVER must be one of url, base64"]),
+        (FRONT.replace('b""', '""'), ["KEEP_ALIVE must be bytes", "END must be bytes"]),
+        (
+            FRONT.replace("def render(result, job): return Reply(200)", "def render(result): ..."),
+            ["render of a sample"] * 2,
+        ),
+        (FRONT.replace("job): return Reply(200)", "job): return Reply(404)"), ["gave status 404"] * 2),
+        (FRONT.replace("Reply(fault.status)", "Reply(200)"), ["gave status 200, not "] * 21),
+        (FRONT.replace("(Frame(None, {}),)", "({},)"), ["must give Frames"] * 3),
+        (FRONT.replace('if call.path != "ask"', "if False"), ["parse of an unknown path raised KeyError: 'model'"]),
+        (FRONT.replace("def fail_frame(fault, job): return Frame(None, {})", ""), ["'fail_frame' is missing"]),
+        (FRONT.replace('value["prompt"]', 'value["model"]') + BACK, ["parse of what encode wrote lost the prompt"]),
+        (BACK.replace('raise Fault("empty", "nothing came")', "return 1"), ["gave int back, not Result or Ticket"] * 2),
+        (
+            BACK.replace('raise Fault("empty", "nothing came")', "return Result(())").replace("Fault\n", "Result\n"),
+            ["gave a Result without a picture"] * 2,
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["dialects/x.py", "x.py"])
+def test_dialects(tmp_path: Path, source: str, breaks: list[str], name: str) -> None:
+    found = tried(tmp_path, source, name)
+    assert len(found) == len(breaks), found
+    assert all(wanted in line for line, wanted in zip(found, breaks, strict=True)), found
+
+
+def test_options_given_are_used(tmp_path: Path) -> None:
+    file = tmp_path / "x.py"
+    file.write_text("class Plugin:\n  def __init__(self, n: int): 1 / (n - 1)\n  def on_job(self): ...")
+    assert "ZeroDivisionError" in contract(file)[0]
+    assert contract(file, {"n": 2}) == []
+    assert contract(file, {"m": 2})[0].endswith("no option 'm' (it takes n)")
+
+
+def test_a_sibling_of_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "theirs" / "dialects").mkdir(parents=True)
+    (tmp_path / "theirs" / "dialects" / "old.py").write_text(BACK)
+    file = tmp_path / "dialects" / "new.py"
+    file.parent.mkdir()
+    file.write_text("from .old import decode, encode")
+    assert contract(file, folders=[tmp_path / "theirs"]) == []
+    assert "ModuleNotFoundError" in contract(file)[0]
+
+
+def test_the_example_keeps_it() -> None:
+    assert contract(ROOT / "examples" / "plugins" / "banned_words.py") == []
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "plugins").glob("*/[!_]*.py")), ids=lambda file: file.stem)
+def test_the_house_s_own_keep_it(file: Path) -> None:
+    assert contract(file) == []

@@ -1,0 +1,1 @@
+"""Tests of the sandbox: one file per room, over real sockets where a room faces one."""

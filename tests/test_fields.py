@@ -1,0 +1,93 @@
+"""Fields of an app's body, taken one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from koci_proxy.faults import Fault
+from koci_proxy.fields import Fields, picture, pixels_of, respelled, size_words
+from koci_proxy.media import from_bytes
+from koci_proxy.types import AUTO, Media, Size
+from koci_proxy.wire import Json, base64
+
+HELD = from_bytes(b"abc")
+
+
+def test_null_is_absent_and_the_rest_is_left_over() -> None:
+    fields = Fields(Json({"a": None, "b": "x", "c": [1], "_mark": 1}))
+    assert fields.text("a") is None
+    assert fields.text("b") == "x"
+    assert fields.rest() == {"c": [1]}
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "args"),
+    [
+        ("text", 7, ()),
+        ("text", HELD, ()),
+        ("required", " ", ()),
+        ("required", None, ()),
+        ("required", "abcd", (3,)),
+        ("whole", "2", (1, 10)),
+        ("whole", True, (0, 10)),
+        ("whole", 11, (1, 10)),
+        ("whole", 1.5, (1, 10)),
+        ("flag", "true", ()),
+        ("choice", "c", (("a", "b"),)),
+        ("pictures", ["@@@@"], ()),
+        ("pictures", [7], ()),
+    ],
+)
+def test_what_does_not_fit_is_named_by_its_path(verb: str, given: Any, args: tuple[Any, ...]) -> None:
+    with pytest.raises(Fault) as caught:
+        getattr(Fields({"x": given}, "outer"), verb)("x", *args)
+    assert caught.value.kind == "bad_request"
+    assert (caught.value.field or "").startswith("outer.x")
+    assert caught.value.message.startswith("outer.x")
+
+
+def test_what_fits() -> None:
+    fields = Fields({"n": 2.0, "on": True, "one": "a", "pics": HELD, "word": "b"})
+    assert (fields.whole("n", 1, 3), fields.whole("m", 1, 3)) == (2, None)
+    assert (fields.flag("on"), fields.flag("off")) == (True, False)
+    assert fields.several("one") == ["a"]
+    assert fields.pictures("pics") == (HELD,)
+    assert fields.choice("word", ("a", "b")) == "b"
+
+
+@pytest.mark.parametrize("body", [None, Json([1]), Json("x")])
+def test_a_body_is_an_object(body: Any) -> None:
+    with pytest.raises(Fault, match="must be a JSON object"):
+        Fields(body)
+
+
+def test_pictures_come_as_text_or_held() -> None:
+    assert picture(HELD, "x") is HELD
+    assert picture("YWJj", "x") == HELD
+    assert picture("https://x.example/a.png", "x") == Media(url="https://x.example/a.png")
+
+
+@pytest.mark.parametrize(
+    ("size", "wire", "words"),
+    [
+        (Size("2K", "16:9", 2048, 1152), "pixels", ("2048x1152", None)),
+        (Size("2K", "16:9", 2048, 1152), "tier_ratio", ("2K", "16:9")),
+        (Size("2K", "16:9", 2048, 1152), "ratio", (None, "16:9")),
+        (Size("2K", "16:9", 2048, 1152), "none", (None, None)),
+        (AUTO, "pixels", (None, None)),
+        (AUTO, "tier_ratio", (None, None)),
+    ],
+)
+def test_a_size_in_the_words_of_a_wire(size: Size, wire: str, words: tuple[str | None, str | None]) -> None:
+    assert size_words(size, wire) == words
+
+
+def test_the_pixels_of_what_came() -> None:
+    assert pixels_of([Media(), Media(width=3, height=2)]) == "3x2"
+    assert pixels_of([Media()]) is None
+
+
+def test_pictures_left_in_a_tree_are_base64_again() -> None:
+    assert respelled({"a": [HELD, {"b": 1}], "c": "x"}) == {"a": [base64(HELD), {"b": 1}], "c": "x"}

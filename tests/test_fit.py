@@ -1,0 +1,140 @@
+"""A job against a card, and the size transform built on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from koci_proxy import sizes
+from koci_proxy.facts import Card, InputRules, SizeRules
+from koci_proxy.faults import Fault
+from koci_proxy.fit import fit, refusal, refuses, set_fields
+from koci_proxy.types import Job, Media, Target
+from plugins.transforms.size import Plugin
+
+CARD = Card(
+    "painter",
+    tasks=frozenset({"generate", "edit"}),
+    size=SizeRules(step=16, max_edge=3840, min_pixels=655_360, max_pixels=8_294_400, max_ratio=3),
+    inputs=InputRules(max=2, max_bytes=1000, mimes=("image/png",)),
+    prompt_chars=10,
+    takes={"quality": ("low", "medium", "high"), "format": None, "seconds": ("4", "8"), "compression": None},
+    renames={"quality": {"hd": "high", "standard": "medium"}, "seconds": {"5": "4"}},
+)
+JOB = Job("m", "a cat")
+PNG = Media(url="https://example.com/a.png")
+
+
+@pytest.mark.parametrize(
+    ("changes", "policy", "field"),
+    [
+        ({}, "nearest", None),
+        ({"task": "edit", "inputs": (PNG, PNG)}, "nearest", None),
+        ({"task": "video"}, "nearest", "task"),
+        ({"task": "edit", "inputs": (PNG,), "mask": PNG}, "nearest", "mask"),
+        ({"task": "edit", "inputs": (PNG,) * 3}, "nearest", "images"),
+        ({"inputs": (replace(PNG, mime="image/png", size=1000),)}, "nearest", None),
+        ({"inputs": (replace(PNG, size=1001),)}, "nearest", "images"),
+        ({"inputs": (PNG, replace(PNG, mime="image/gif"))}, "nearest", "images"),
+        ({"prompt": "x" * 10}, "nearest", None),
+        ({"prompt": "x" * 11}, "nearest", "prompt"),
+        ({"size": sizes.parse("1920x1080")}, "nearest", None),
+        ({"size": sizes.parse("1920x1080")}, "exact", "size"),
+        ({"size": sizes.parse("2K 16:9")}, "exact", None),
+    ],
+)
+def test_refusal(changes: dict[str, Any], policy: sizes.Policy, field: str | None) -> None:
+    fault = refusal(replace(JOB, **changes), CARD, policy)
+    assert (fault.field if fault else None) == field
+    assert refuses(replace(JOB, **changes), CARD, policy) == (fault.message if fault else None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "notes"),
+    [
+        ({}, {}, []),
+        ({"quality": "high"}, {"quality": "high"}, []),
+        ({"quality": "hd"}, {"quality": "high"}, ["quality: renamed (hd → high)"]),
+        ({"quality": "ultra"}, {"quality": None}, ["quality: left out (ultra; one of low, medium, high)"]),
+        ({"format": "webp"}, {"format": "webp"}, []),
+        ({"compression": 80}, {"compression": 80}, []),
+        ({"background": "opaque"}, {"background": None}, ["background: left out (opaque)"]),
+        ({"seconds": 8.0}, {"seconds": 8.0}, []),
+        ({"seconds": 5.0}, {"seconds": 4.0}, ["seconds: renamed (5 → 4)"]),
+        ({"seconds": 6.5}, {"seconds": None}, ["seconds: left out (6.5; one of 4, 8)"]),
+        (
+            {"strength": 0.7, "style": "anime"},
+            {"strength": None, "style": None},
+            ["strength: left out (0.7)", "style: left out (anime)"],
+        ),
+    ],
+)
+def test_fit(changes: dict[str, Any], expected: dict[str, Any], notes: list[str]) -> None:
+    fitted = fit(replace(JOB, **changes), CARD)
+    assert {name: getattr(fitted, name) for name in expected} == expected
+    assert [str(note) for note in fitted.notes] == notes
+
+
+def test_a_long_prompt_is_refused() -> None:
+    with pytest.raises(Fault) as caught:
+        fit(replace(JOB, prompt="x" * 11), CARD)
+    assert (caught.value.kind, caught.value.field) == ("bad_request", "prompt")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields", "expected", "notes"),
+    [
+        ({}, {"quality": "high"}, {"quality": "high"}, []),
+        ({"quality": "high"}, {"quality": "high"}, {"quality": "high"}, []),
+        (
+            {"quality": "low"},
+            {"quality": "high"},
+            {"quality": "high"},
+            ["quality: bent (low → high, set by the house)"],
+        ),
+        ({}, {"seconds": 8, "style": "anime"}, {"seconds": 8, "style": "anime"}, []),
+        ({}, {"size": "2K"}, {"size": sizes.parse("2K")}, []),
+        (
+            {"size": sizes.parse("1K 16:9")},
+            {"size": "2K"},
+            {"size": sizes.parse("2K 16:9")},
+            ["size: bent (1K 16:9 → 2K 16:9, set by the house)"],
+        ),
+        (
+            {"size": sizes.parse("1920x1080")},
+            {"size": "4K"},
+            {"size": sizes.parse("4K 16:9")},
+            ["size: bent (1920x1080 → 4K 16:9, set by the house)"],
+        ),
+        (
+            {"size": sizes.parse("2K 16:9")},
+            {"size": "1:1"},
+            {"size": sizes.parse("2K 1:1")},
+            ["size: bent (2K 16:9 → 2K 1:1, set by the house)"],
+        ),
+    ],
+)
+def test_set_fields(
+    changes: dict[str, Any], fields: dict[str, Any], expected: dict[str, Any], notes: list[str]
+) -> None:
+    job = set_fields(replace(JOB, **changes), fields)
+    assert {name: getattr(job, name) for name in expected} == expected
+    assert [str(note) for note in job.notes] == notes
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"), [({"qualty": "high"}, "quality"), ({"prompt": "x"}, "prompt"), ({"size": "big"}, "not a size")]
+)
+def test_a_house_cannot_set_everything(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(Fault, match=words) as caught:
+        set_fields(JOB, fields)
+    assert caught.value.kind == "internal"
+
+
+def test_the_transform_fits_fields_and_size() -> None:
+    job = replace(JOB, size=sizes.parse("4K 1:1"), quality="hd")
+    fitted = Plugin().on_target(job, Target("p", "m", "d", CARD), "nearest")
+    assert (fitted.size.pixels, fitted.quality) == ((2880, 2880), "high")
+    assert [note.field for note in fitted.notes] == ["quality", "size"]

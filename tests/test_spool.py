@@ -1,0 +1,181 @@
+"""Spools: where bytes lie, when they go, and how they are published."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from koci_proxy.spool import InMemory, OnDisk, Spools
+from koci_proxy.types import Media
+
+SMALL, LARGE = b"s" * 100, bytes(range(256)) * 4096  # 1 MiB
+
+
+def filled(spools: Spools, content: bytes, step: int = 50_000) -> Media:
+    sink = spools.sink()
+    for at in range(0, len(content), step):
+        sink.write(memoryview(content)[at : at + step])
+    return sink.finish()
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+
+
+def spooled(media: Media) -> InMemory | OnDisk:
+    assert isinstance(media.data, InMemory | OnDisk)
+    return media.data
+
+
+@pytest.mark.parametrize(
+    ("size", "memory", "on_disk"),
+    [
+        (0, 256, 0),
+        (256, 256, 0),
+        (257, 256, 1),
+        (65_537, 256, 1),
+        (300_000, 300_000, 0),
+        (300_001, 300_000, 1),
+        (1_000_000, 0, 1),
+    ],
+)
+@pytest.mark.parametrize("step", [7_919, 1 << 20])
+def test_large_ones_go_to_disk(tmp_path: Path, size: int, memory: int, on_disk: int, step: int) -> None:
+    media = filled(Spools(tmp_path, memory), LARGE[:size], step)
+    assert media.size == spooled(media).size == size
+    assert len(files(tmp_path)) == on_disk
+    for length in (262_144, 1000):
+        pieces = list(spooled(media).pieces(length))
+        assert b"".join(pieces) == LARGE[:size]
+        assert all(len(piece) <= length for piece in pieces)
+
+
+@pytest.mark.parametrize("memory", [0, 1 << 20])
+def test_it_is_looked_at_while_it_passes(tmp_path: Path, memory: int) -> None:
+    out = io.BytesIO()
+    Image.effect_noise((400, 300), 60).save(out, "PNG")
+    media = filled(Spools(tmp_path, memory), out.getvalue(), 10)
+    assert (media.mime, media.pixels) == ("image/png", (400, 300))
+
+
+def test_nothing_is_made_before_a_file_is_needed(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "yet"
+    spools = Spools(folder)
+    small = filled(spools, SMALL)
+    assert (spools.sweep(), folder.exists(), small.size) == (0, False, 100)
+    large = filled(spools, LARGE)
+    (path,) = files(folder)
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert large.size == len(LARGE)
+
+
+def test_what_nobody_holds_is_gone(tmp_path: Path) -> None:
+    spools = Spools(tmp_path)
+    media: Media | None = filled(spools, LARGE)
+    unfinished = spools.sink()
+    unfinished.write(LARGE)
+    aborted = spools.sink()
+    aborted.write(LARGE)
+    assert len(files(tmp_path)) == 3
+    aborted.abort()
+    aborted.abort()
+    assert len(files(tmp_path)) == 2
+    del unfinished
+    gc.collect()
+    assert len(files(tmp_path)) == 1
+    assert media is not None
+    media = None
+    gc.collect()
+    assert files(tmp_path) == []
+
+
+def test_a_spool_keeps_its_folder(tmp_path: Path) -> None:
+    media = filled(Spools(tmp_path), LARGE)
+    gc.collect()
+    assert b"".join(spooled(media).pieces()) == LARGE
+    del media
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE])
+def test_published_bytes_stay(tmp_path: Path, content: bytes) -> None:
+    media: Media | None = filled(Spools(tmp_path / "spool"), content)
+    assert media is not None
+    first, second = tmp_path / "store" / "a" / "1.bin", tmp_path / "store" / "2.bin"
+    spooled(media).publish(first)
+    assert files(tmp_path / "spool") == []
+    spooled(media).publish(second)
+    assert b"".join(spooled(media).pieces()) == content
+    media = None
+    gc.collect()
+    assert first.read_bytes() == second.read_bytes() == content
+    assert len(files(tmp_path / "store")) == 2
+    assert first.stat().st_mode & 0o777 == 0o600
+
+
+def test_another_file_system_takes_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    media = filled(Spools(tmp_path / "spool"), LARGE)
+    rename = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        if source.parent != target.parent:
+            raise OSError(errno.EXDEV, "cross-device link")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    spooled(media).publish(tmp_path / "store" / "x")
+    assert (tmp_path / "store" / "x").read_bytes() == b"".join(spooled(media).pieces()) == LARGE
+    assert files(tmp_path) == [tmp_path / "store" / "x"]
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE])
+def test_a_failed_publication_leaves_nothing_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    media = filled(Spools(tmp_path / "spool"), content)
+
+    def replace(source: Path, target: Path) -> None:
+        raise OSError(errno.EACCES, "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replace)
+        with pytest.raises(PermissionError):
+            spooled(media).publish(tmp_path / "store" / "x")
+    assert files(tmp_path / "store") == []
+    assert b"".join(spooled(media).pieces()) == content
+
+
+DYING = """
+import os, pathlib, sys
+from koci_proxy.spool import Spools
+sink = Spools(pathlib.Path(sys.argv[1])).sink()
+sink.write(bytes(1 << 20))
+os._exit(1)
+"""
+
+
+def test_the_dead_are_swept_and_the_living_are_not(tmp_path: Path) -> None:
+    living = Spools(tmp_path)
+    media = filled(living, LARGE)
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", DYING, str(tmp_path)], check=False).returncode == 1
+    assert len(files(tmp_path)) == 3
+    assert Spools(tmp_path).sweep() == 2
+    assert living.sweep() == 0
+    assert b"".join(spooled(media).pieces()) == LARGE
+    assert len(files(tmp_path)) == 1
+
+
+def test_a_process_that_ends_well_leaves_nothing(tmp_path: Path) -> None:
+    ending = DYING.replace("os._exit(1)", "media = sink.finish()")
+    subprocess.run([sys.executable, "-W", "error", "-c", ending, str(tmp_path)], check=True)
+    assert list(tmp_path.iterdir()) == []
