@@ -152,7 +152,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came: pictures in order, words, the vendor's usage as it gave it, and notes of what was changed on the way.
+    """What came: pictures in order, words, the usage the vendor counted, and notes of what was changed.
+
+    `usage` has one spelling in every dialect: input_tokens, output_tokens, total_tokens and their `…_details`.
 
     `extras` are further answers of the vendor in its own dialect (a revised prompt, a thought signature).
     """

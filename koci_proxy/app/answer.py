@@ -104,7 +104,7 @@ def encode(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 
 def plain(text: str) -> str:
     """A header's text as HTTP can carry it: one line of ASCII, cut where it is too long."""
-    line = " ".join(text.split()).encode("ascii", "backslashreplace").decode("ascii")
+    line = " ".join(text.replace("→", "->").split()).encode("ascii", "backslashreplace").decode("ascii")
     return line if len(line) <= HEADER_CHARS else line[: HEADER_CHARS - 1] + "~"
 
 

@@ -45,8 +45,9 @@ class Engine:
         job, model, targets = await self.plan(job, caller)
         job = await pictures.gather(job, self.shell)
         served = await self._conduct(job, model, targets)
-        media = await pictures.deliver(served.result.media, job.deliver, base, self.shell)
-        return replace(served, result=replace(served.result, media=media))
+        result = served.result
+        media = await pictures.deliver(result.media, job.deliver, base, self.shell)
+        return replace(served, result=replace(result, media=media, created=result.created or int(time.time())))
 
     async def plan(self, job: Job, caller: Caller) -> tuple[Job, Model, tuple[Target, ...]]:
         """The job as the house sets it, and the targets that can do it, in order."""

@@ -14,6 +14,7 @@ from ..malformed import Malformed
 from ..types import Media
 from ..upstream import Answer
 from ..wire import Body, Call, Form, Json, Raw, Reply
+from ..words import told
 from ..written import Written
 from .shell import Shell
 
@@ -121,7 +122,7 @@ def verdict(fault: Fault, reply: Reply, provider: Provider) -> Fault:
     wait = fault.retry_after if fault.retry_after is not None else retry_after(reply.headers, time.time())
     return Fault(
         kind,
-        fault.message,
+        fault.message if kind == fault.kind else told(kind, fault.vendor or ""),
         field=fault.field,
         code=fault.code,
         retry_after=wait,
