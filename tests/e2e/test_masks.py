@@ -1,0 +1,45 @@
+"""A mask reaches the vendor that takes one, and is never dropped on the way to one that does not."""
+
+from __future__ import annotations
+
+import pytest
+from openai import BadRequestError, OpenAI
+
+from .pictures import png
+from .processes import House
+
+
+def edit(house: House, model: str) -> str | None:
+    client = OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0)
+    answer = client.images.with_raw_response.edit(
+        model=model,
+        prompt="a golden cat",
+        image=("photo.png", png(128, 128), "image/png"),
+        mask=("mask.png", png(128, 128, alpha=0), "image/png"),
+    )
+    return answer.headers.get("x-koci-notes")
+
+
+@pytest.mark.sockets
+def test_a_mask_arrives(house: House) -> None:
+    edit(house, "via-openai")
+    parts = {part["name"]: part for part in house.sandbox.last()["files"]}
+    assert parts["mask"]["type"] == "image/png"
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("model", ["via-gemini", "via-linkai"])
+def test_a_mask_nobody_takes_is_refused(house: House, model: str) -> None:
+    before = house.sandbox.calls()["total"]
+    with pytest.raises(BadRequestError) as caught:
+        edit(house, model)
+    assert caught.value.param == "mask"
+    assert house.sandbox.calls()["total"] == before
+
+
+@pytest.mark.sockets
+def test_a_target_that_takes_no_mask_is_skipped_with_a_note(house: House) -> None:
+    notes = edit(house, "either")
+    assert notes is not None
+    assert "sandbox-linkai/gpt-image-2" in notes
+    assert "mask" in notes

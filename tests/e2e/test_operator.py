@@ -1,0 +1,106 @@
+"""What an operator has: health, metrics, the admin pages, and the commands against a house that runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from .processes import House
+
+ADMIN = ["/admin/status", "/admin/explain"]
+
+
+def koci(house: House, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "koci_proxy", *words]
+    return subprocess.run(command, cwd=house.folder, capture_output=True, text=True, check=False)
+
+
+def ask(house: House, key: str) -> int:
+    body = {"model": "via-openai", "prompt": "bench:small"}
+    headers = {"authorization": f"Bearer {key}"}
+    return httpx.post(f"{house.url}/openai/v1/images/generations", json=body, headers=headers).status_code
+
+
+@pytest.mark.sockets
+def test_health_and_metrics(house: House) -> None:
+    assert httpx.get(f"{house.url}/healthz").text == "ok\n"
+    assert httpx.get(f"{house.url}/readyz").status_code == 200
+    assert ask(house, house.key) == 200
+    metrics = httpx.get(f"{house.url}/metrics").text
+    assert "koci_requests_total{" in metrics
+    assert "koci_config_good 1.0" in metrics
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("path", ADMIN)
+def test_admin_pages_need_the_admin_token(house: House, path: str) -> None:
+    method = "POST" if path.endswith("explain") else "GET"
+    for headers in ({}, {"authorization": f"Bearer {house.key}"}, {"authorization": "Bearer wrong"}):
+        assert httpx.request(method, house.url + path, headers=headers, json={}).status_code == 401
+
+
+@pytest.mark.sockets
+def test_explain_says_the_same_on_both_ways_and_shows_no_key(house: House) -> None:
+    headers = {"authorization": f"Bearer {house.admin}"}
+    asked = {"model": "either", "size": "2K", "ratio": "16:9"}
+    page = httpx.post(f"{house.url}/admin/explain", headers=headers, json=asked).json()
+    command = koci(house, "explain", "either", "--size", "2K", "--ratio", "16:9", "--json")
+    assert command.returncode == 0, command.stderr
+    said = json.loads(command.stdout)
+    for row in (*page["targets"], *said["targets"]):
+        row["request"].pop("url")  # the command knows no running sandbox
+    assert said == page
+    assert [row["target"] for row in page["targets"]] == ["sandbox-linkai/gpt-image-2", "sandbox-openai/gpt-image-2"]
+    assert page["targets"][1]["size"]["sent"] == "2048x1152"
+    assert page["targets"][0]["request"]["headers"]["authorization"] == "Bearer ***"
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(
+    ("asked", "word"),
+    [
+        ({}, "model"),
+        ({"model": "eithr"}, "'either'"),
+        ({"model": "either", "n": "x"}, "n"),
+        ({"modl": "x"}, "modl"),
+        ([], "object"),
+    ],
+)
+def test_explain_refuses_with_a_reason(house: House, asked: object, word: str) -> None:
+    headers = {"authorization": f"Bearer {house.admin}"}
+    answer = httpx.post(f"{house.url}/admin/explain", headers=headers, json=asked)
+    assert answer.status_code in (400, 404)
+    assert word in answer.json()["error"]["message"]
+
+
+@pytest.mark.sockets
+def test_a_key_is_made_listed_and_revoked(house: House) -> None:
+    made = koci(house, "keys", "new", "shop")
+    key = made.stdout.strip()
+    assert key.startswith("sk-koci_")
+    assert ask(house, key) == 200
+    listed = koci(house, "keys", "list").stdout
+    assert "shop" in listed
+    assert key not in listed
+    assert koci(house, "keys", "revoke", "shop").returncode == 0
+    assert wait_for(house, key, 401)
+    assert koci(house, "keys", "revoke", "nobody").returncode == 1
+
+
+def wait_for(house: House, key: str, status: int) -> bool:
+    """A revoked key is dead within a second: as many askings as fit in ten are far more than that."""
+    return any(ask(house, key) == status for _ in range(2000))
+
+
+@pytest.mark.sockets
+def test_commands(house: House) -> None:
+    assert "good" in koci(house, "check").stdout
+    assert "via-gemini" in koci(house, "models").stdout
+    assert "size" in koci(house, "plugins").stdout
+    unknown = koci(house, "explain", "via-openal")
+    assert unknown.returncode == 1
+    assert "did you mean 'via-openai'" in unknown.stderr

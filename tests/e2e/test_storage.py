@@ -1,0 +1,53 @@
+"""Delivered pictures as browsers and programs fetch them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .conftest import ROUTES
+from .processes import House, Sandbox, proxy
+
+
+def link(house: House) -> str:
+    body = {"model": "via-openai", "prompt": "a fox", "size": "1024x1024"}
+    headers = {"authorization": f"Bearer {house.key}"}
+    answer = httpx.post(f"{house.url}/openai/v1/images/generations", json=body, headers=headers, timeout=30)
+    url: str = answer.json()["data"][0]["url"]
+    return url
+
+
+@pytest.mark.sockets
+def test_a_link_has_type_caching_and_ranges(house: House) -> None:
+    url = link(house)
+    whole = httpx.get(url)
+    assert whole.headers["content-type"] == "image/png"
+    assert "immutable" in whole.headers["cache-control"]
+    part = httpx.get(url, headers={"range": "bytes=0-7"})
+    assert part.status_code == 206
+    assert part.content == b"\x89PNG\r\n\x1a\n"
+    assert httpx.get(url, headers={"range": "bytes=999999999-"}).status_code == 416
+    assert httpx.head(url).headers["content-length"] == str(len(whole.content))
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("key", ["nothere.png", "..%2f..%2fkoci.db", ".secret", "a/../../koci.db", "%00.png"])
+def test_nothing_else_is_served(house: House, key: str) -> None:
+    assert httpx.get(f"{house.url}/storage/images/{key}").status_code == 404
+
+
+@pytest.mark.sockets
+def test_signed_links(vendor: Sandbox, tmp_path: Path) -> None:
+    with proxy(tmp_path, vendor, ROUTES + "store: {links: signed}\n") as house:
+        url = link(house)
+        assert httpx.get(url).status_code == 200
+        assert httpx.get(url.partition("?")[0]).status_code == 403
+        assert httpx.get(url[:-1] + ("0" if url[-1] != "0" else "1")).status_code == 403
+
+
+@pytest.mark.sockets
+def test_links_stand_under_the_public_url(vendor: Sandbox, tmp_path: Path) -> None:
+    with proxy(tmp_path, vendor, ROUTES + "public_url: https://img.example.com\n") as house:
+        assert link(house).startswith("https://img.example.com/storage/images/")
