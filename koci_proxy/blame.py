@@ -49,15 +49,20 @@ def judge(rules: Sequence[FaultRule], status: int, code: str | None, body: Any) 
 def _fits(rule: FaultRule, status: int, code: str | None, body: Any) -> bool:
     if rule.status is not None and rule.status != status:
         return False
-    if rule.code is not None and (code is None or not _same(code, rule.code)):
+    if rule.code is not None and (code is None or not same(code, rule.code)):
         return False
     if rule.path is None:
         return True
-    found = [value for value in _walk(body, rule.path.split(".")) if value is not None]
-    return bool(found) if rule.value is None else any(_same(value, rule.value) for value in found)
+    found = at(body, rule.path)
+    return bool(found) if rule.value is None else any(same(value, rule.value) for value in found)
 
 
-def _same(found: Any, wanted: Any) -> bool:
+def at(body: Any, path: str) -> list[Any]:
+    """What stands at a dotted path of a body, without nulls; `*` and numbers lead into lists."""
+    return [value for value in _walk(body, path.split(".")) if value is not None]
+
+
+def same(found: Any, wanted: Any) -> bool:
     """Whether a value is the one a rule names; 409 and "409" are one, since vendors and YAML disagree about quotes."""
     if isinstance(found, bool) or isinstance(wanted, bool):
         return found is wanted

@@ -33,20 +33,28 @@ class SizeRules:
 
 @dataclass(frozen=True, slots=True)
 class InputRules:
-    """Reference pictures a family takes: how many, how large (bytes), which types, whether a mask."""
+    """Reference pictures a family takes: how many, how large (bytes, longest edge), which types, a mask or not.
+
+    `mask_edits` is the part of a mask that stands for what is to change: where it is transparent (`alpha`), white or
+    black. `policy` says what becomes of a picture that does not fit: it is refused, or shrunk, or shrunk and converted.
+    """
 
     max: int = 0
     max_bytes: int | None = None
+    max_edge: int | None = None
     mimes: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp")
     mask: bool = False
+    mask_edits: Literal["alpha", "white", "black"] = "alpha"
+    policy: Literal["refuse", "shrink", "convert"] = "convert"
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """Facts about one model family.
 
-    `n` is how many pictures one vendor call makes at most. `takes` maps a field of a `Job` to the values the family
-    takes, None for any; a field that is not named there is not taken. `renames` maps a field to old value -> new value.
+    `n` is how many pictures one vendor call makes at most, `stream` whether it can send previews. `takes` maps a field
+    of a `Job` to the values the family takes, None for any; a field that is not named there is not taken. `renames`
+    maps a field to old value -> new value.
     """
 
     name: str
@@ -55,6 +63,7 @@ class Card:
     inputs: InputRules = field(default_factory=InputRules)
     n: int = 1
     prompt_chars: int | None = None
+    stream: bool = False
     takes: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     renames: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -75,6 +84,7 @@ class Provider:
     """A vendor: where it is, how it takes a key, what its refusals mean, and the card of each of its models.
 
     `url` is the base under which the dialect's paths lie. `timeout` is the longest wait for an answer, in seconds.
+    `wire` is for the dialect alone.
     """
 
     name: str
@@ -87,6 +97,7 @@ class Provider:
     faults: tuple[FaultRule, ...] = ()
     timeout: float = 600.0
     sandbox: bool = False
+    wire: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +124,17 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A name apps ask for: its steps in order of fallback, its price as written, what the house sets on each job."""
+    """A name apps ask for: its steps in order of fallback, its price as written, what the house sets on each job.
+
+    With `strict` a job that would be changed on the way is refused instead.
+    """
 
     name: str
     to: tuple[Share, ...]
     price: Any = 0
     set: Mapping[str, Any] = field(default_factory=dict)
     size_policy: Literal["exact", "nearest", "cover"] | None = None
+    strict: bool = False
     platforms: tuple[str, ...] = ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
@@ -10,9 +10,12 @@ from typing import Any
 from . import sizes
 from .facts import Card
 from .faults import Fault
+from .media import FORMATS, LOSSY
 from .types import AUTO, Job, Media, Note, Size
 
 FIELDS = ("quality", "format", "compression", "background", "seconds", "strength", "style")
+# What counts as a change to a model that is strict: the app would get something else than it asked for.
+CHANGES = ("renamed", "bent", "left out")
 
 
 def refuses(job: Job, card: Card, policy: sizes.Policy) -> str | None:
@@ -22,7 +25,7 @@ def refuses(job: Job, card: Card, policy: sizes.Policy) -> str | None:
 
 
 def refusal(job: Job, card: Card, policy: sizes.Policy) -> Fault | None:
-    """The same as a `Fault` (bad_request) whose field is `task`, `mask`, `images`, `prompt` or `size`."""
+    """The same as a `Fault` (bad_request) whose field is `task`, `mask`, `images`, `images[0]`, `prompt` or `size`."""
     if job.task not in card.tasks:
         return _bad("task", f"{card.name} does not do {job.task}, only {', '.join(sorted(card.tasks))}")
     if job.mask is not None and not card.inputs.mask:
@@ -38,13 +41,25 @@ def _bad(field: str, message: str) -> Fault:
 
 
 def _unfit_input(inputs: tuple[Media, ...], card: Card) -> Fault | None:
-    """What is known of the references already; of a foreign URL nothing is."""
+    faults = (unfit(media, card, f"images[{at}]") for at, media in enumerate(inputs))
+    return next((fault for fault in faults if fault is not None), None)
+
+
+def unfit(media: Media, card: Card, field: str) -> Fault | None:
+    """What keeps a picture from a model, do what its card's policy allows. Of a foreign URL nothing is known."""
     rules = card.inputs
-    for number, media in enumerate(inputs, start=1):
-        if media.mime is not None and media.mime not in rules.mimes:
-            return _bad("images", f"image {number} is {media.mime}; {card.name} takes {', '.join(rules.mimes)}")
-        if rules.max_bytes is not None and (media.size or 0) > rules.max_bytes:
-            return _bad("images", f"image {number} has {media.size} bytes; {card.name} takes at most {rules.max_bytes}")
+    readable = media.mime is None or media.mime in FORMATS.values()
+    if not media.mime or media.mime in rules.mimes:
+        pass
+    elif rules.policy != "convert" or not readable or not {*FORMATS.values()} & {*rules.mimes}:
+        return _bad(field, f"{field} is {media.mime}; {card.name} takes {', '.join(rules.mimes)}")
+    if rules.policy != "refuse" and readable:
+        return None
+    if rules.max_bytes is not None and (media.size or 0) > rules.max_bytes:
+        return _bad(field, f"{field} has {media.size} bytes; {card.name} takes at most {rules.max_bytes}")
+    if rules.max_edge is not None and max(media.pixels or (0,)) > rules.max_edge:
+        wide = f"{media.width}x{media.height}"
+        return _bad(field, f"{field} is {wide}; {card.name} takes edges of at most {rules.max_edge} pixels")
     return None
 
 
@@ -67,6 +82,8 @@ def _unmade_size(job: Job, card: Card, policy: sizes.Policy) -> Fault | None:
 def fit(job: Job, card: Card) -> Job:
     """The job in a card's own words: values renamed, fields and values the card does not take left out, all noted.
 
+    A file format the card does not take is noted as emulated: it is for the engine to make it of what comes.
+
     Raises `Fault` (bad_request, field `prompt`) for a prompt longer than the card allows.
     """
     too_long = _long_prompt(job, card)
@@ -77,22 +94,41 @@ def fit(job: Job, card: Card) -> Job:
     for name in FIELDS:
         value = getattr(job, name)
         if value is not None:
-            changes[name], note = _fit_field(name, value, card)
+            changes[name], note = _fit_field(name, value, card, job)
             notes += [note] if note else []
     return replace(job, **changes, notes=(*job.notes, *notes))
 
 
-def _fit_field(name: str, value: Any, card: Card) -> tuple[Any, Note | None]:
+def _fit_field(name: str, value: Any, card: Card, job: Job) -> tuple[Any, Note | None]:
     old = _text(value)
     new = card.renames.get(name, {}).get(old, old)
-    if name not in card.takes:
-        return None, Note(name, "left out", old)
-    takes = card.takes[name]
+    takes = card.takes.get(name, ())
     if takes is not None and new not in takes:
-        return None, Note(name, "left out", f"{old}; one of {', '.join(takes)}")
+        if _made_here(name, job):
+            return None, Note(name, "emulated", f"{old}, made here")
+        return None, Note(name, "left out", old + (f"; one of {', '.join(takes)}" if takes else ""))
     if new == old:
         return value, None
     return type(value)(new), Note(name, "renamed", f"{old} → {new}")
+
+
+def _made_here(name: str, job: Job) -> bool:
+    """Whether a wish can be met by working on the picture that comes."""
+    if name == "compression":
+        return FORMATS.get(job.format or "") in LOSSY
+    return name == "format" and job.format in FORMATS
+
+
+def strictly(job: Job, notes: Iterable[Note]) -> None:
+    """`Fault` bad_request when any of the notes tells of a change; its field is that of the first.
+
+    What was defaulted or emulated gives the app what it asked for, and a target that was skipped changes nothing.
+    """
+    changes = [note for note in notes if note.what in CHANGES]
+    if changes:
+        told = "; ".join(dict.fromkeys(str(note) for note in changes))
+        message = f"{job.model} takes a job as it is or not at all, and this would be changed: {told}"
+        raise Fault("bad_request", message, field=changes[0].field, code="strict")
 
 
 def _text(value: Any) -> str:

@@ -31,6 +31,11 @@ class Running(Generic[End]):
         self._bell.set()
         self._bell = asyncio.Event()
 
+    @property
+    def last(self) -> Event | None:
+        """The newest event, None before the first."""
+        return self._events[-1] if self._events else None
+
     async def end(self) -> End:
         """What the job came to, or its `Fault`. A listener that goes away does not end the job."""
         return await asyncio.shield(self.task)

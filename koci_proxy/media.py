@@ -23,6 +23,17 @@ EXTENSIONS: Mapping[str, str] = {
 }
 """File name ending, without the dot, of each type that `sniff` knows."""
 
+FORMATS: Mapping[str, str] = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+}
+"""Type of each word for a file format that we can make of a picture ourselves."""
+LOSSY = frozenset({"image/jpeg", "image/webp"})
+"""Types with a degree of compression."""
+
 _DATA_HEAD = re.compile(r"\s*data:([^,]*),", re.IGNORECASE)
 _TO_STANDARD = str.maketrans("-_", "+/", " \t\r\n")
 # A JPEG's start-of-frame markers hold its pixels; C4, C8 and CC in their midst are tables (ITU T.81, table B.1).

@@ -98,6 +98,11 @@ class Store:
         path = self._place(key)
         return path if path.is_file() else None
 
+    def find(self, id: str) -> str | None:
+        """The key of a picture by its id alone; None for one that is not here. Looks for each kind of file in turn."""
+        keys = (f"{id}.{extension}" for extension in MIMES)
+        return next((key for key in keys if self.path(key)), None)
+
     def media(self, key: str) -> Media:
         """A picture read back from the shelf. `Fault` not_found."""
         path = self.path(key)

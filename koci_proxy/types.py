@@ -104,8 +104,9 @@ class Job:
     """What the app wants, in no dialect.
 
     `options` are the app's extra words in its own `dialect`; they reach a vendor that speaks the same dialect, else
-    they are noted as left out. `partials` is how many previews a stream asks for. `notes` grow on the way to the
-    vendor: what was renamed, bent, defaulted or left out.
+    they are noted as left out. `partials` is how many previews a stream asks for. `thumbnails` asks for a small
+    copy of each picture. `notes` grow on the way to the vendor: what was renamed, bent, defaulted or left out. Options
+    whose name begins with `_` are a dialect's notes to itself: how to render the answer, what a conversation was.
     """
 
     model: str
@@ -127,24 +128,63 @@ class Job:
     partials: int = 0
     dialect: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    thumbnails: bool = False
     notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The app asks which models there are; `model` names the one it asks for, None means all."""
+    """The app asks which models there are; `model` names the one it asks for, None means all.
+
+    `page` is what it says of the page it wants, in the words of its dialect.
+    """
 
     model: str | None = None
+    page: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The app asks what became of a job that was answered with its id at once."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The app makes a conversation, lists its conversations, or shows one with its pictures."""
+
+    verb: Literal["make", "list", "show"]
+    id: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The app hands in a file for later use: it begins with a name and a type, and finishes with the bytes.
+
+    `token` is what the address of the second step carries in place of a key.
+    """
+
+    step: Literal["begin", "finish"]
+    token: str = ""
+    name: str = ""
+    mime: str = ""
+    media: Media | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One way to serve a job: a provider, its name for the model, the dialect it speaks, its card. Holds no key."""
+    """One way to serve a job: a provider, its name for the model, the dialect it speaks, its card. Holds no key.
+
+    `wire` is what the provider's file says to the dialect alone: the templates of a vendor without code.
+    """
 
     provider: str
     model: str
     dialect: str
     card: Card
+    wire: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
@@ -164,6 +204,7 @@ class Result:
     usage: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     created: int | None = None
+    thumbnails: tuple[Media, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
 
 

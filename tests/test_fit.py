@@ -10,15 +10,15 @@ import pytest
 from koci_proxy import sizes
 from koci_proxy.facts import Card, InputRules, SizeRules
 from koci_proxy.faults import Fault
-from koci_proxy.fit import fit, refusal, refuses, set_fields
-from koci_proxy.types import Job, Media, Target
+from koci_proxy.fit import fit, refusal, refuses, set_fields, strictly, unfit
+from koci_proxy.types import Job, Media, Note, Target
 from plugins.transforms.size import Plugin
 
 CARD = Card(
     "painter",
     tasks=frozenset({"generate", "edit"}),
     size=SizeRules(step=16, max_edge=3840, min_pixels=655_360, max_pixels=8_294_400, max_ratio=3),
-    inputs=InputRules(max=2, max_bytes=1000, mimes=("image/png",)),
+    inputs=InputRules(max=2, max_bytes=1000, mimes=("image/png",), policy="refuse"),
     prompt_chars=10,
     takes={"quality": ("low", "medium", "high"), "format": None, "seconds": ("4", "8"), "compression": None},
     renames={"quality": {"hd": "high", "standard": "medium"}, "seconds": {"5": "4"}},
@@ -36,8 +36,8 @@ PNG = Media(url="https://example.com/a.png")
         ({"task": "edit", "inputs": (PNG,), "mask": PNG}, "nearest", "mask"),
         ({"task": "edit", "inputs": (PNG,) * 3}, "nearest", "images"),
         ({"inputs": (replace(PNG, mime="image/png", size=1000),)}, "nearest", None),
-        ({"inputs": (replace(PNG, size=1001),)}, "nearest", "images"),
-        ({"inputs": (PNG, replace(PNG, mime="image/gif"))}, "nearest", "images"),
+        ({"inputs": (replace(PNG, size=1001),)}, "nearest", "images[0]"),
+        ({"inputs": (PNG, replace(PNG, mime="image/gif"))}, "nearest", "images[1]"),
         ({"prompt": "x" * 10}, "nearest", None),
         ({"prompt": "x" * 11}, "nearest", "prompt"),
         ({"size": sizes.parse("1920x1080")}, "nearest", None),
@@ -60,6 +60,7 @@ def test_refusal(changes: dict[str, Any], policy: sizes.Policy, field: str | Non
         ({"quality": "ultra"}, {"quality": None}, ["quality: left out (ultra; one of low, medium, high)"]),
         ({"format": "webp"}, {"format": "webp"}, []),
         ({"compression": 80}, {"compression": 80}, []),
+        ({"format": "svg"}, {"format": "svg"}, []),
         ({"background": "opaque"}, {"background": None}, ["background: left out (opaque)"]),
         ({"seconds": 8.0}, {"seconds": 8.0}, []),
         ({"seconds": 5.0}, {"seconds": 4.0}, ["seconds: renamed (5 → 4)"]),
@@ -75,6 +76,105 @@ def test_fit(changes: dict[str, Any], expected: dict[str, Any], notes: list[str]
     fitted = fit(replace(JOB, **changes), CARD)
     assert {name: getattr(fitted, name) for name in expected} == expected
     assert [str(note) for note in fitted.notes] == notes
+
+
+BARE = replace(CARD, takes={})
+JPEGS = replace(CARD, takes={"format": ("png", "jpeg")})
+
+
+@pytest.mark.parametrize(
+    ("card", "changes", "expected", "notes"),
+    [
+        (BARE, {"format": "jpeg"}, {"format": None}, ["format: emulated (jpeg, made here)"]),
+        (BARE, {"format": "gif"}, {"format": None}, ["format: emulated (gif, made here)"]),
+        (BARE, {"format": "svg"}, {"format": None}, ["format: left out (svg)"]),
+        (JPEGS, {"format": "jpeg"}, {"format": "jpeg"}, []),
+        (JPEGS, {"format": "webp"}, {"format": None}, ["format: emulated (webp, made here)"]),
+        (JPEGS, {"format": "svg"}, {"format": None}, ["format: left out (svg; one of png, jpeg)"]),
+        (
+            JPEGS,
+            {"format": "jpeg", "compression": 50},
+            {"format": "jpeg", "compression": None},
+            ["compression: emulated (50, made here)"],
+        ),
+        (
+            BARE,
+            {"format": "webp", "compression": 50},
+            {"format": None, "compression": None},
+            ["format: emulated (webp, made here)", "compression: emulated (50, made here)"],
+        ),
+        (JPEGS, {"format": "png", "compression": 50}, {"compression": None}, ["compression: left out (50)"]),
+        (BARE, {"compression": 50}, {"compression": None}, ["compression: left out (50)"]),
+        (BARE, {"background": "transparent"}, {"background": None}, ["background: left out (transparent)"]),
+    ],
+)
+def test_a_format_is_made_here(card: Card, changes: dict[str, Any], expected: dict[str, Any], notes: list[str]) -> None:
+    fitted = fit(replace(JOB, **changes), card)
+    assert {name: getattr(fitted, name) for name in expected} == expected
+    assert [str(note) for note in fitted.notes] == notes
+
+
+LARGE = replace(PNG, mime="image/png", size=1001)
+WIDE = replace(PNG, mime="image/png", width=4032, height=3024)
+GIF = replace(PNG, mime="image/gif")
+HEIC = replace(PNG, mime="image/heic", size=1001)
+
+
+@pytest.mark.parametrize(
+    ("rules", "media", "words"),
+    [
+        ({}, PNG, None),
+        ({"max_bytes": 1001}, LARGE, None),
+        ({"max_bytes": 1000}, LARGE, None),
+        ({"max_bytes": 1000, "policy": "shrink"}, LARGE, None),
+        ({"max_bytes": 1000, "policy": "refuse"}, LARGE, "has 1001 bytes; painter takes at most 1000"),
+        ({"max_edge": 4032, "policy": "refuse"}, WIDE, None),
+        ({"max_edge": 3000}, WIDE, None),
+        ({"max_edge": 3000, "policy": "shrink"}, WIDE, None),
+        ({"max_edge": 3000, "policy": "refuse"}, WIDE, "is 4032x3024; painter takes edges of at most 3000 pixels"),
+        ({}, GIF, None),
+        ({"policy": "shrink"}, GIF, "is image/gif; painter takes image/png, image/jpeg, image/webp"),
+        ({"policy": "refuse"}, GIF, "is image/gif; painter takes image/png, image/jpeg, image/webp"),
+        ({"mimes": ("image/heic",)}, GIF, "is image/gif; painter takes image/heic"),
+        ({}, HEIC, "is image/heic; painter takes image/png, image/jpeg, image/webp"),
+        ({"mimes": ("image/heic",)}, HEIC, None),
+        ({"mimes": ("image/heic",), "max_bytes": 1000}, HEIC, "has 1001 bytes; painter takes at most 1000"),
+    ],
+)
+def test_a_policy_says_what_is_refused(rules: dict[str, Any], media: Media, words: str | None) -> None:
+    fault = unfit(media, Card("painter", inputs=InputRules(max=1, **rules)), "images[0]")
+    assert (fault.message if fault else None) == (f"images[0] {words}" if words else None)
+    assert fault is None or (fault.kind, fault.field) == ("bad_request", "images[0]")
+
+
+NOTES = [
+    Note("model", "skipped", "linkai/x"),
+    Note("size", "bent", "4K → 2K"),
+    Note("ratio", "defaulted", "1:1"),
+    Note("format", "emulated", "webp"),
+    Note("quality", "renamed", "hd → high"),
+    Note("style", "left out", "vivid"),
+]
+
+
+@pytest.mark.parametrize(("at", "refused"), [(0, False), (1, True), (2, False), (3, False), (4, True), (5, True)])
+def test_strictly(at: int, refused: bool) -> None:
+    if not refused:
+        strictly(JOB, [NOTES[at]])
+        return
+    with pytest.raises(Fault) as caught:
+        strictly(JOB, [NOTES[at]])
+    assert (caught.value.kind, caught.value.field, caught.value.code) == ("bad_request", NOTES[at].field, "strict")
+
+
+def test_strictly_tells_all_that_would_be_changed() -> None:
+    with pytest.raises(Fault) as caught:
+        strictly(JOB, [*NOTES, NOTES[1]])
+    assert caught.value.field == "size"
+    assert caught.value.message == (
+        "m takes a job as it is or not at all, and this would be changed: "
+        "size: bent (4K → 2K); quality: renamed (hd → high); style: left out (vivid)"
+    )
 
 
 def test_a_long_prompt_is_refused() -> None:

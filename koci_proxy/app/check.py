@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,20 @@ def _is_string(checker: object, instance: object) -> bool:
 
 
 _TYPES = jsonschema.Draft7Validator.TYPE_CHECKER.redefine("string", _is_string)
-_Validator: Any = jsonschema.validators.extend(jsonschema.Draft7Validator, type_checker=_TYPES)  # type: ignore[no-untyped-call]
+
+
+def _of_text(word: str) -> Any:
+    """A rule about the letters of a string; the letters of a picture are gone, so it binds none."""
+    rule: Any = jsonschema.Draft7Validator.VALIDATORS[word]
+
+    def check(validator: Any, wanted: Any, instance: object, schema: Any) -> Iterator[jsonschema.ValidationError]:
+        return iter(()) if isinstance(instance, Media) else rule(validator, wanted, instance, schema)
+
+    return check
+
+
+_RULES = {word: _of_text(word) for word in ("minLength", "maxLength", "pattern")}
+_Validator: Any = jsonschema.validators.extend(jsonschema.Draft7Validator, _RULES, type_checker=_TYPES)  # type: ignore[no-untyped-call]
 
 
 class Schemas:

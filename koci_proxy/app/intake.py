@@ -10,10 +10,12 @@ from .. import jsonstream, multipart
 from ..faults import Fault
 from ..malformed import Malformed
 from ..types import Sinks
-from ..wire import Form, Json
+from ..wire import Form, Json, Raw
+from . import urlencoded
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+Reader = jsonstream.Reader | multipart.FormReader | urlencoded.FormReader
 
 
 class HungUp(Exception):
@@ -54,7 +56,7 @@ def too_large(limit: int) -> Fault:
 
 
 async def read(receive: Receive, headers: Mapping[str, str], sinks: Sinks, limit: int) -> Json | Form:
-    """The body by its content type, JSON or multipart. `Fault` for any other type, and for what does not parse."""
+    """The body by its type: JSON, or a form of either spelling. `Fault` for another, and for what does not parse."""
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise too_large(limit)
@@ -64,12 +66,14 @@ async def read(receive: Receive, headers: Mapping[str, str], sinks: Sinks, limit
         )
     kind = headers.get("content-type", "")
     mime = kind.partition(";")[0].strip().lower()
-    reader: jsonstream.Reader | multipart.FormReader
+    reader: Reader
     try:
         if mime in ("application/json", "") or mime.endswith("+json"):
             reader = jsonstream.Reader(sinks)
         elif mime == "multipart/form-data":
             reader = multipart.FormReader(kind, sinks)
+        elif mime == urlencoded.MIME:
+            reader = urlencoded.FormReader(sinks)
         else:
             raise Fault(
                 "wrong_type",
@@ -81,7 +85,19 @@ async def read(receive: Receive, headers: Mapping[str, str], sinks: Sinks, limit
         raise refusal(error) from error
 
 
-async def _feed(reader: jsonstream.Reader | multipart.FormReader, receive: Receive, limit: int) -> Json | Form:
+async def read_raw(receive: Receive, headers: Mapping[str, str], sinks: Sinks, limit: int) -> Raw:
+    """The body as a file, whatever its type says."""
+    sink = sinks()
+    try:
+        async for piece in pieces(receive, limit):
+            sink.write(piece)
+        return Raw(sink.finish(), headers.get("content-type", ""))
+    except BaseException:
+        sink.abort()
+        raise
+
+
+async def _feed(reader: Reader, receive: Receive, limit: int) -> Json | Form:
     try:
         async for piece in pieces(receive, limit):
             reader.feed(piece)

@@ -11,16 +11,22 @@ from urllib.parse import urlsplit
 
 from .. import address
 from ..callers import Callers
+from ..conversations import Conversations
 from ..engine import Shell
 from ..jobs import Jobs
+from ..pixels import Pixels
 from ..spool import Spools
 from ..store import Store
 from ..telemetry import Telemetry
 from ..upstream import Client, Fetcher
-from . import answer, door
+from . import answer
 from .callers import Desk
+from .door import Hall, Visit
+from .later import Later
 from .live import Live, home
-from .pages import pages
+from .pages import Rooms, pages
+from .talks import Talks
+from .uploads import Uploads
 
 log = logging.getLogger("koci_proxy")
 
@@ -52,15 +58,19 @@ class Proxy:
         self.store = Store(media, keep=house.store.keep, signed=house.store.signed)
         self.callers = Callers(beside(folder, house.state))
         await self.callers.open()
-        self.desk = Desk(self.callers)
+        self.conversations = Conversations(beside(folder, house.state))
+        await self.conversations.open()
+        talks = Talks(self.conversations)
+        self.hall = Hall(self.jobs, Desk(self.callers), Later(), talks, Uploads())
         sandbox = await self._open_sandbox(any(provider.sandbox for provider in house.providers.values()))
         own = urlsplit(sandbox) if sandbox else None
         allow = frozenset({(own.hostname, own.port)}) if own and own.hostname and own.port else frozenset()
         self.client = Client()
         self.fetcher = Fetcher(max_bytes=house.limits.body, allow=allow)
-        shell = Shell(self.client, self.fetcher, spools, self.store, self.telemetry, sandbox)
+        shell = Shell(self.client, self.fetcher, spools, Pixels(spools.sink), self.store, self.telemetry, sandbox)
         self.live.begin(shell, house, plugins)
-        self.pages = pages(self)
+        rooms = Rooms(self.live, self.callers, self.store, self.telemetry, self.jobs, lambda: self.ready)
+        self.pages = pages(rooms)
         self._tasks = [asyncio.create_task(self.live.watch(self._stop)), asyncio.create_task(self._sweep())]
         self.ready = True
 
@@ -91,6 +101,7 @@ class Proxy:
             await self._sandbox.stop()
         await self.client.close()
         await self.fetcher.close()
+        await self.conversations.close()
         await self.callers.close()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: answer.Send) -> None:
@@ -101,7 +112,7 @@ class Proxy:
             if found is None:
                 await self.pages(scope, receive, send)
             else:
-                await door.serve(now, self.jobs, self.desk, found, scope, receive, send)
+                await Visit(now, self.hall, *found, scope, receive, send).serve()
 
 
 def beside(folder: Path, url: str) -> str:

@@ -259,6 +259,7 @@ def _found(path: Path) -> Path:
 def _engine(path: Path) -> Engine:
     from ..app.live import Live, home, keyring
     from ..engine import Engine, Shell
+    from ..pixels import Pixels
     from ..spool import Spools
     from ..store import Store
     from ..telemetry import Telemetry
@@ -267,7 +268,8 @@ def _engine(path: Path) -> Engine:
     with _refusals():
         house, loaded = Live(path, Telemetry()).read()
     media = home(path) / house.store.folder
-    shell = Shell(Client(), Fetcher(), Spools(media / "spool"), Store(media), Telemetry())
+    spools = Spools(media / "spool")
+    shell = Shell(Client(), Fetcher(), spools, Pixels(spools.sink), Store(media), Telemetry())
     return Engine(house, loaded, keyring(house, {}), shell)
 
 

@@ -26,6 +26,7 @@ def card(name: str, sheet: Sheet) -> Card:
         inputs=_inputs(value.get("inputs", {})),
         n=value.get("n", 1),
         prompt_chars=value.get("prompt_chars"),
+        stream=value.get("stream", False),
         takes={field: None if taken == "any" else tuple(taken) for field, taken in value.get("takes", {}).items()},
         renames=value.get("renames", {}),
     )
@@ -48,7 +49,10 @@ def _inputs(value: Mapping[str, Any]) -> InputRules:
         max=value.get("max", defaults.max),
         max_bytes=optional(value.get("max_mb"), mebibytes),
         mimes=tuple(value.get("mimes", defaults.mimes)),
+        max_edge=value.get("max_edge"),
         mask=value.get("mask", defaults.mask),
+        mask_edits=value.get("mask_edits", defaults.mask_edits),
+        policy=value.get("policy", defaults.policy),
     )
 
 

@@ -16,7 +16,7 @@ from .providers import shelf
 from .sheet import Sheet, open_sheet
 from .units import mebibytes, optional, seconds
 
-TRANSFORMS = ("size",)
+TRANSFORMS = ("style", "size")
 SHORTEST_SECRET = 8  # what is shorter is no secret, and masking it would spoil every log
 
 
@@ -134,7 +134,8 @@ def _decisions(sheet: Sheet) -> dict[str, Any]:
 def _secrets(routes: Sheet, providers: list[Sheet]) -> Iterator[str]:
     """What must never be shown: all keys, the database's password, what variables put where a secret may stand."""
     yield from keys.secrets(routes)
-    places = [(routes, "state"), (routes, "plugins"), *((sheet, "headers") for sheet in providers)]
+    places = [(routes, "state"), (routes, "plugins")]
+    places += [(sheet, part) for sheet in providers for part in ("headers", "wire")]
     pieces = [piece for sheet, part in places for piece in sheet.outside(part)]
     pieces.append(urlsplit(routes.value.get("state", "")).password or "")
     yield from (piece for piece in pieces if len(piece) >= SHORTEST_SECRET)

@@ -73,6 +73,7 @@ class Reader:
             price=written.get("price", 0),
             set=written.get("set", {}),
             size_policy=written.get("size_policy"),
+            strict=written.get("strict", False),
             platforms=tuple(written.get("on", [])),
         )
 

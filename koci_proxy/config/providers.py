@@ -8,6 +8,7 @@ from pathlib import Path as Folder
 from typing import Any
 
 from ..facts import Card, FaultRule, Provider
+from . import shape
 from .cards import card, contradictions
 from .complain import Complaint, hint
 from .sheet import Sheet
@@ -30,7 +31,9 @@ def shelf(folders: Iterable[Folder], opened: Opener, dialects: frozenset[str]) -
 
     `opened` reads one file: path, the name complaints call it by, its kind of schema.
     """
+    folders = list(folders)
     roots = [folder / "providers" for folder in folders]
+    wires = {path.stem: path for folder in folders for path in sorted((folder / "schemas" / "wire").glob("*.json"))}
     complaints: list[Complaint] = []
     cards: dict[str, Card | None] = {}
     for name, path in _files(root / "cards" for root in roots).items():
@@ -41,7 +44,7 @@ def shelf(folders: Iterable[Folder], opened: Opener, dialects: frozenset[str]) -
     sheets: dict[str, Sheet] = {}
     for name, path in _files(roots).items():
         sheets[name] = sheet = opened(path, f"providers/{path.name}", "provider")
-        wrong = [*sheet.complaints, *_wrong(sheet, cards, dialects)]
+        wrong = [*sheet.complaints, *_wrong(sheet, cards, dialects), *_wire(sheet, wires)]
         providers[name] = None if wrong or not sheet.sound() else _provider(name, sheet.value, cards)
         complaints += wrong
     return Shelf(providers, sheets, tuple(complaints))
@@ -67,7 +70,21 @@ def _provider(name: str, value: Mapping[str, Any], cards: Mapping[str, Card | No
         faults=tuple(FaultRule(**rule) for rule in value.get("faults", [])),
         timeout=seconds(value.get("timeout", 600.0)),
         sandbox=value.get("sandbox", False),
+        wire=value.get("wire", {}),
     )
+
+
+def _wire(sheet: Sheet, schemas: Mapping[str, Folder]) -> Iterator[Complaint]:
+    """What a file says to its dialect, held against `schemas/wire/<dialect>.json` where there is one."""
+    if not isinstance(sheet.value, dict) or not sheet.sound(("wire",), filled=False):
+        return
+    models, own = sheet.value.get("models"), sheet.value.get("wire", {}).get("models")
+    if isinstance(models, dict) and isinstance(own, dict):
+        for model in own.keys() - models.keys():
+            yield sheet.document.complaint(("wire", "models", model), "is none of its models" + hint(model, models))
+    schema = schemas.get(str(sheet.value.get("dialect")))
+    if schema is not None:
+        yield from (breach.complaint for breach in shape.breaches(sheet.document, sheet.filled, schema, ("wire",)))
 
 
 def _wrong(sheet: Sheet, cards: Mapping[str, object], dialects: frozenset[str]) -> Iterator[Complaint]:

@@ -9,8 +9,9 @@ from functools import lru_cache
 from pathlib import Path as Folder
 from typing import Any
 
-from jsonschema import Draft7Validator, ValidationError
+from jsonschema import Draft7Validator, SchemaError, ValidationError, validators
 
+from ..placeholders import strangers
 from .complain import Complaint, Path, hint, spoken
 from .interpolate import Filled
 from .yaml import Document
@@ -34,15 +35,47 @@ class Breach:
     spoilt: Path | None
 
 
-@lru_cache(maxsize=8)
-def _validator(path: Folder) -> Draft7Validator:
-    return Draft7Validator(json.loads(path.read_text("utf-8")))
+def _placeholders(validator: object, known: Any, instance: object, schema: object) -> Iterator[ValidationError]:
+    """A word of our own schemas: text may hold these placeholders and no others."""
+    if isinstance(instance, str) and _misplaced(instance, known):
+        yield ValidationError("a placeholder is not known")
 
 
-def breaches(document: Document, filled: Filled, schema: Folder) -> Iterator[Breach]:
-    """All that is wrong with the shape of a document. Values are shown as written, never with a variable's value."""
-    for error in _validator(schema).iter_errors(filled.value):
-        for leaf in _leaves(error, ()):
+def _misplaced(text: str, known: Sequence[str]) -> str | None:
+    """What is wrong with the placeholders of a text."""
+    try:
+        names = strangers(text, known)
+    except ValueError as error:
+        return str(error)
+    return f"there is no placeholder {{{names[0]}}} here{hint(names[0], known)}" if names else None
+
+
+_Validator: Any = validators.extend(Draft7Validator, {"placeholders": _placeholders})  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=16)
+def _validator(path: Folder, changed: int) -> Any:
+    schema = json.loads(path.read_text("utf-8"))
+    Draft7Validator.check_schema(schema)
+    return _Validator(schema)
+
+
+def breaches(document: Document, filled: Filled, schema: Folder, under: Path = ()) -> Iterator[Breach]:
+    """All that is wrong with the shape of a document, or of the part `under` a path, where nothing is an empty map.
+
+    Values are shown as written, never with a variable's value.
+    """
+    value = filled.value
+    for step in under:
+        value = value.get(step, {})
+    try:
+        validator = _validator(schema, schema.stat().st_mtime_ns)
+    except (SchemaError, ValueError) as wrong:
+        what = f"its schema {schema.name} is none: {getattr(wrong, 'message', wrong)}"
+        yield Breach(document.complaint(under, what), under)
+        return
+    for error in validator.iter_errors(value):
+        for leaf in _leaves(error, under):
             path = leaf.path
             said_by_type = leaf.word == "enum" and not isinstance(leaf.instance, str)
             if not said_by_type and not any(path[:length] in filled.failed for length in range(len(path) + 1)):
@@ -96,9 +129,19 @@ def _breach(document: Document, leaf: _Leaf, outside: bool) -> Iterator[Breach]:
     elif leaf.word == "required":
         for key in [key for key in leaf.limit if key not in leaf.instance]:
             yield Breach(document.complaint(path, f"'{key}' is missing"), path or None)
+    elif leaf.word == "placeholders" and outside:
+        yield Breach(document.about(path, "with its variables put in it holds a brace that is no placeholder"), path)
     else:
         shown = spoken(document.raw(path)) + (" with its variables put in" if outside else "")
-        yield Breach(document.about(path, _what(leaf, shown)), path)
+        yield Breach(document.about(path, _what(leaf, shown) + _unquoted(document, leaf)), path)
+
+
+def _unquoted(document: Document, leaf: _Leaf) -> str:
+    """The hint for `x: {name}`, which YAML reads as a map of one key and no value."""
+    if leaf.word != "type" or leaf.instance is not None or not leaf.path:
+        return ""
+    alone = document.raw(leaf.path[:-1]) == {leaf.path[-1]: None}
+    return f" (text that begins with a brace needs quotes: '{{{leaf.path[-1]}}}')" if alone else ""
 
 
 def _wrong_name(leaf: _Leaf) -> str:
@@ -115,6 +158,8 @@ def _what(leaf: _Leaf, shown: str) -> str:
             return _wrong_type([limit] if isinstance(limit, str) else limit, leaf.instance, shown)
         case "anyOf":
             return _wrong_type(leaf.wanted, leaf.instance, shown)
+        case "placeholders":
+            return _misplaced(leaf.instance, limit) or ""
         case "enum":
             return f"{shown} is not known here{hint(leaf.instance, limit)}"
         case "pattern":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -13,9 +14,10 @@ from ..faults import Fault
 from ..malformed import Malformed
 from ..types import Media
 from ..upstream import Answer
-from ..wire import Body, Call, Form, Json, Raw, Reply
+from ..wire import Body, Call, Form, Frame, Json, Raw, Reply
 from ..words import told
 from ..written import Written
+from .frames import FrameReader
 from .shell import Shell
 
 # An error page of a vendor is read this far; a picture in JSON has no such bound but the disk.
@@ -67,9 +69,33 @@ def write(body: Body) -> Written | None:
 
 async def send(call: Call, provider: Provider, secret: str, shell: Shell) -> Reply:
     """Send a call and read the whole reply. `Fault` down, slow or garbled, with the stage the attempt had reached."""
+    async with await _sent(call, provider, secret, shell) as answer:
+        return Reply(answer.status, answer.headers, await read(answer, shell))
+
+
+async def stream(call: Call, provider: Provider, secret: str, shell: Shell) -> AsyncIterator[Frame | Reply]:
+    """Send a call and give the frames of its stream as they come, or the one reply of a vendor that does not stream."""
+    async with await _sent(call, provider, secret, shell) as answer:
+        if answer.status >= 300 or "text/event-stream" not in answer.headers.get("content-type", ""):
+            yield Reply(answer.status, answer.headers, await read(answer, shell))
+            return
+        reader = FrameReader(shell.spools.sink)
+        try:
+            async for piece in answer.pieces():
+                for frame in reader.feed(piece):
+                    yield frame
+            for frame in reader.close():
+                yield frame
+        except Malformed as error:
+            raise Fault("garbled", f"the upstream stream could not be read: {error}", stage="accepted") from error
+        finally:
+            reader.abort()
+
+
+async def _sent(call: Call, provider: Provider, secret: str, shell: Shell) -> Answer:
     request = prepare(call, provider, secret, shell)
     written = request.written
-    answer = await shell.client.send(
+    return await shell.client.send(
         request.method,
         request.url,
         request.headers,
@@ -77,8 +103,6 @@ async def send(call: Call, provider: Provider, secret: str, shell: Shell) -> Rep
         length=written.length if written else None,
         timeout=provider.timeout,
     )
-    async with answer:
-        return Reply(answer.status, answer.headers, await read(answer, shell))
 
 
 async def read(answer: Answer, shell: Shell) -> Body:

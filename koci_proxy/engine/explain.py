@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import prices, sizes
+from ..facts import Model
 from ..faults import Fault
 from ..media import from_bytes
 from ..types import Caller, Job, Media, Target
 from ..wire import Form, Json, Raw, Spelled
 from . import exchange
-from .conduct import Engine, same_words
+from .conduct import Engine
 
 # One white pixel: stands for each reference picture of an explained edit.
 _PIXEL = b64.b64decode(
@@ -86,20 +87,17 @@ async def explain(engine: Engine, question: Question) -> dict[str, Any]:
         "asked": str(asked.size),
         "policy": engine.policy(model),
         "notes": [str(note) for note in job.notes],
-        "targets": [await _target(engine, job, target, engine.policy(model), price) for target in targets],
+        "targets": [await _target(engine, job, model, target, price) for target in targets],
     }
 
 
-async def _target(engine: Engine, job: Job, target: Target, policy: str, price: prices.Price) -> dict[str, Any]:
+async def _target(engine: Engine, job: Job, model: Model, target: Target, price: prices.Price) -> dict[str, Any]:
     provider = engine.house.providers[target.provider]
     keys = engine.keys[target.provider].pool.facts
     row: dict[str, Any] = {"target": str(target), "dialect": target.dialect, "keys": list(keys.names)}
     each = min(job.n, max(target.card.n, 1))
     try:
-        sent = await engine.plugins.run("on_target", job=replace(job, n=each), target=target, policy=policy)
-        sent = same_words(sent, target)
-        dialect = engine.plugins.dialects[target.dialect]
-        call = await engine.plugins.run("on_call", call=dialect.encode(sent, target), target=target)
+        sent, call = await engine.prepare(replace(job, n=each), model, target)
     except Fault as fault:
         return {**row, "refused": fault.message}
     request = exchange.prepare(call, provider, "***", engine.shell)

@@ -3,27 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
 from ..faults import Fault
-from ..types import Delivery, Job, Media, Result
+from ..types import Delivery, Job, Media, Note, Result
 from .shell import Shell
 
 
-async def gather(job: Job, shell: Shell) -> Job:
-    """Bring in what the app linked to, before any vendor is called. `Fault` bad_request with the field."""
-    inputs = await asyncio.gather(*(_bring(media, f"images[{at}]", shell) for at, media in enumerate(job.inputs)))
-    mask = await _bring(job.mask, "mask", shell) if job.mask is not None else None
+async def gather(job: Job, base: str, shell: Shell) -> Job:
+    """Bring in what the app linked to, before any vendor is called. `Fault` bad_request with the field.
+
+    Links under `base` are our own: they are read from the store.
+    """
+    inputs = await asyncio.gather(*(_bring(media, f"images[{at}]", base, shell) for at, media in enumerate(job.inputs)))
+    mask = await _bring(job.mask, "mask", base, shell) if job.mask is not None else None
     return replace(job, inputs=tuple(inputs), mask=mask)
 
 
-async def _bring(media: Media, field: str, shell: Shell) -> Media:
+async def _bring(media: Media, field: str, base: str, shell: Shell) -> Media:
+    if media.url is not None and (own := _own(media.url, base, shell)):
+        media = shell.store.media(own)
     if media.url is not None:
         media = await shell.fetcher.fetch(media.url, shell.spools.sink(), field=field, blame="app")
+    if media.key is not None:
+        media = await _kept(media.key, field, shell)
     if media.mime is None or not media.mime.startswith("image/"):
         raise Fault("bad_request", "this is not a picture: send a PNG, JPEG, WebP or GIF file", field=field)
     return media
+
+
+def _own(url: str, base: str, shell: Shell) -> str | None:
+    """The key of a link that we gave out ourselves; `Fault` when its signature does not open it."""
+    place = f"{base.rstrip('/')}/storage/images/"
+    if not url.startswith(place):
+        return None
+    key, _, query = url.removeprefix(place).partition("?")
+    if not shell.store.verify(key, dict(parse_qsl(query))):
+        raise Fault("bad_request", "this link's signature is wrong or has expired", field="images")
+    return key
+
+
+async def _kept(key: str, field: str, shell: Shell) -> Media:
+    """A file that was handed in before, by its name without an ending."""
+    found = await asyncio.to_thread(shell.store.find, key)
+    if found is None:
+        raise Fault("not_found", f"there is no file {key!r}, or it has expired", field=field)
+    return shell.store.media(found)
 
 
 async def fetch(result: Result, shell: Shell) -> Result:
@@ -44,6 +71,36 @@ async def _fetch(media: Media, shell: Shell) -> Media:
     if media.mime is None or not media.mime.startswith(("image/", "video/")):
         raise Fault("garbled", "the upstream answer holds something that is not a picture", stage="accepted")
     return media
+
+
+async def finish(result: Result, wish: Job, sent: Job, shell: Shell) -> Result:
+    """What the app wished of its pictures and the vendor did not do: another format, small copies.
+
+    The pictures are paid for: one that cannot be worked on is delivered as it is, with a note.
+    """
+    media, notes = result.media, result.notes
+    if wish.format is not None:
+        compression = wish.compression if sent.compression is None else None  # else the vendor has seen to it
+        media, notes = await _each(
+            media, notes, "format", lambda each: shell.pixels.as_format(each, wish.format or "", compression)
+        )
+    small: tuple[Media, ...] = ()
+    if wish.thumbnails:
+        small, notes = await _each(media, notes, "thumbnail", shell.pixels.thumbnail)
+    return replace(result, media=media, thumbnails=small, notes=notes)
+
+
+async def _each(
+    media: Sequence[Media], notes: tuple[Note, ...], field: str, work: Callable[[Media], Awaitable[Media]]
+) -> tuple[tuple[Media, ...], tuple[Note, ...]]:
+    done: list[Media] = []
+    for each in media:
+        try:
+            done.append(await work(each))
+        except Fault as fault:
+            done.append(each)
+            notes += (Note(field, "left out", fault.message),)
+    return tuple(done), notes
 
 
 async def deliver(media: Sequence[Media], form: Delivery, base: str, shell: Shell) -> tuple[Media, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..pixels import Pixels
 from ..spool import Spools
 from ..store import Store
 from ..telemetry import Telemetry
@@ -17,6 +18,7 @@ class Shell:
     client: Client
     fetcher: Fetcher
     spools: Spools
+    pixels: Pixels
     store: Store
     telemetry: Telemetry
     sandbox: str | None = None

@@ -6,6 +6,7 @@ import itertools
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -29,8 +30,14 @@ class _Fresh(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)
-        return code
+        return _compiled(self.get_data(path), path)
+
+
+@lru_cache(maxsize=256)
+def _compiled(source: bytes, path: str) -> CodeType:
+    """A reload compiles what was edited, and nothing else."""
+    code: CodeType = compile(source, path, "exec", dont_inherit=True)
+    return code
 
 
 class _Finder:

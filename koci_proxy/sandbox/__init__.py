@@ -1,4 +1,4 @@
-"""The simulated vendors: image APIs in three shapes that draw real pictures, are strict, and fail on demand.
+"""The simulated vendors: image APIs in several shapes that draw real pictures, are strict, and fail on demand.
 
 It imports nothing of the rest of the house: a mistake made on both sides at once would be invisible.
 """

@@ -57,6 +57,9 @@ def _parse(ask: Ask, body: bytes) -> Ask:
     kind = ask.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return _parse_form(ask, body)
+    if kind == "application/x-www-form-urlencoded":
+        texts = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+        return replace(ask, form=True, fields=dict(texts))
     if not body:
         return ask
     if kind != "application/json":

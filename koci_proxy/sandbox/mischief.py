@@ -22,6 +22,7 @@ WHAT: Mapping[str, str] = {
     "garbage": "200 with an HTML page",
     "truncated-json": "200 with half the JSON, well delivered",
     "empty": "200 without a picture; 1 to 4 choose the way where the shape has several",
+    "partial": "the last picture of several fails, where the shape can make some fail; alone it fails all",
     "wrong-size": "a picture of other pixels than asked",
     "not-image": "text where the picture should be",
 }

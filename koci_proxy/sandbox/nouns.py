@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
+from .tasks import Tasks
+
 PIECE = 192 * 1024  # a multiple of 3, so that the pieces' base64 joins without padding: 256 KiB of text each
 
 
@@ -23,7 +25,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request, read whole. `origin` is the address it came to; `broken` says why the body can't be read."""
+    """A request, read whole. `origin` is the address it came to; `broken` says why the body can't be read.
+
+    `tasks` is the queue of the sandbox that was asked, `at_once` how many calls of this key it is busy with.
+    """
 
     method: str
     path: str
@@ -35,14 +40,20 @@ class Ask:
     fields: Any = None
     uploads: tuple[Upload, ...] = ()
     broken: str | None = None
+    tasks: Tasks = field(default_factory=lambda: Tasks(0))
+    at_once: int = 0
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished picture file, in pieces of PIECE bytes, and the same as base64 (made once, on first use)."""
+    """A finished picture file, in pieces of PIECE bytes, and the same as base64 (made once, on first use).
+
+    `previews` are what a stream shows of it before it is done, in order.
+    """
 
     mime: str
     pieces: tuple[bytes, ...]
+    previews: tuple[Picture, ...] = ()
 
     @cached_property
     def base64(self) -> tuple[bytes, ...]:
@@ -60,20 +71,23 @@ def picture(mime: str, data: bytes) -> Picture:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a decoded reference showed: its format as Pillow names it, its pixels, its alpha, a small copy."""
+    """What a decoded reference showed: its format as Pillow names it, pixels, alpha, a small copy, and its bytes."""
 
     format: str
     width: int
     height: int
     alpha: bool
     thumb: Any
+    data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to draw. Width 0 means that the size hangs on the references: `settle` fills it in.
 
-    `references` and `mask` are bytes, or URLs still to be fetched. `words` are the shape's own effective values.
+    `references` and `mask` are bytes, or URLs still to be fetched. `stamp` is a mark for all to see, in the lower right
+    corner. With `cut` the first reference itself is cut out, and nothing drawn. `words` are the shape's own effective
+    values.
     """
 
     model: str
@@ -85,8 +99,10 @@ class Order:
     references: tuple[bytes | str, ...] = ()
     mask: bytes | str | None = None
     transparent: bool = False
+    cut: bool = False
     stream: bool = False
     partials: int = 0
+    stamp: str = ""
     words: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -136,8 +152,9 @@ class Shape(Protocol):
     def words(self, ask: Ask) -> tuple[str, str]:
         """(model, prompt) as far as they can be found; judges nothing."""
 
-    def read(self, ask: Ask) -> Order:
-        """The order. Raises Refusal for whatever the vendor would refuse before it looks at pictures."""
+    def read(self, ask: Ask) -> Order | Answer:
+        """The order, or the answer where nothing is to be drawn. Raises Refusal for whatever the vendor would refuse
+        before it looks at pictures."""
 
     def settle(self, order: Order, seen: tuple[Seen, ...], mask: Seen | None) -> Order:
         """The order with its size, now that the references are known. Raises Refusal."""

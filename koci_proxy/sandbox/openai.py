@@ -11,6 +11,7 @@ from .body import write
 from .nouns import Answer, Ask, Order, Picture, Refusal, Seen
 from .openai_rules import (
     MIMES,
+    Family,
     check_fidelity,
     check_names,
     family,
@@ -43,7 +44,8 @@ def words(ask: Ask) -> tuple[str, str]:
     return str(fields.get("model") or ""), str(fields.get("prompt") or "")
 
 
-def read(ask: Ask) -> Order:
+def read(ask: Ask, takes: Family | None = None) -> Order:
+    """The order; `takes` is what a relay of this shape takes, where it is not what OpenAI does."""
     edit = PATHS.get(ask.path)
     if edit is None:
         raise Refusal(problem(f"Invalid URL ({ask.method} {ask.path.removeprefix('/openai')})", status=404))
@@ -55,7 +57,7 @@ def read(ask: Ask) -> Order:
     fields = from_text(fields) if ask.form else fields
     check_names(fields, [file.name for file in ask.uploads], edit, ask.form)
     prompt = read_prompt(fields)
-    model = family(fields.get("model"), edit)
+    model = takes or family(fields.get("model"), edit)
     check_fidelity(model, fields)
     kind = read_enum(fields, "output_format", model.formats, "png")
     words = {
@@ -139,12 +141,12 @@ def answer(order: Order, pictures: tuple[Picture, ...], link: Callable[[Picture]
 
 
 def _stream(order: Order, pictures: tuple[Picture, ...]) -> Answer:
-    """One completed event a picture, each after as many previews as were asked for (here: the picture itself)."""
+    """One completed event a picture, each after as many previews as were asked for."""
     stem = "image_edit" if order.words["edit"] else "image_generation"
     pieces: list[bytes] = []
     for made in pictures:
-        for index in range(order.partials):
-            pieces += _event(f"{stem}.partial_image", order, made, {"partial_image_index": index})
+        for index, preview in enumerate(made.previews):
+            pieces += _event(f"{stem}.partial_image", order, preview, {"partial_image_index": index})
         pieces += _event(f"{stem}.completed", order, made, {"usage": _usage(order, details=False)})
     return Answer(200, tuple(pieces), STREAM, _headers(), chunked=True)
 

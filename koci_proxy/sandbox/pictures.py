@@ -11,6 +11,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .cutting import cut_out
 from .nouns import Broken, Order, Picture, Seen, picture
 
 if TYPE_CHECKING:
@@ -52,16 +53,19 @@ def look(data: bytes, index: int) -> Seen:
             thumb.thumbnail((512, 512))
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise Broken(index, str(error) or "no picture") from error
-    return Seen(kind, width, height, alpha, thumb)
+    return Seen(kind, width, height, alpha, thumb, data)
 
 
 def draw(order: Order, index: int, seen: tuple[Seen, ...], mask: Seen | None, title: str = "") -> Picture:
     """Picture `index` of an order, with thumbnails of its references and the masked area tinted."""
+    if order.cut and seen:
+        return cut_out(order, seen[0])
     canvas = _background(order, index)
     if mask:
         _tint(canvas, mask.thumb)
     _place_thumbs(canvas, seen)
     _write(canvas, title or order.prompt, f"{order.width}x{order.height}  {order.model}  #{index + 1}")
+    _stamp(canvas, order.stamp)
     kind = FORMATS[order.mime]
     buffer = io.BytesIO()
     (canvas.convert("RGB") if kind == "JPEG" and canvas.mode != "RGB" else canvas).save(buffer, kind, **SAVE[kind])
@@ -117,6 +121,19 @@ def _write(canvas: Image, text: str, footer: str) -> None:
     lines = [footer, "", *_wrapped(text, (canvas.width - 2 * margin) / size, 12)]
     brush = ImageDraw.Draw(canvas)
     brush.text((margin, margin), "\n".join(lines), font=_font(size), fill="white", stroke_width=1, stroke_fill="black")
+
+
+def _stamp(canvas: Image, text: str) -> None:
+    """A white plate with a text in the lower right corner: a watermark that nobody can miss."""
+    from PIL import ImageDraw
+
+    if not text:
+        return
+    size = max(10, min(canvas.size) // 16)
+    left, top = max(0, canvas.width - size * (len(text) // 2 + 2)), canvas.height - 2 * size
+    brush = ImageDraw.Draw(canvas)
+    brush.rectangle((left, top, canvas.width, canvas.height), fill="white")
+    brush.text((left + size // 2, top + size // 3), text, font=_font(size), fill="black")
 
 
 def _wrapped(text: str, width: float, most: int) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .options import Options
 from .sending import CONNECTION
-from .vendor import app
+from .vendor import BASES, app
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
@@ -82,7 +82,7 @@ def serve(host: str = "127.0.0.1", port: int = 9000, options: Options | None = N
 
 async def _until_signal(host: str, port: int, options: Options | None) -> None:
     running = await start(options, host, port)
-    print(f"sandbox on {running.url}: /openai/v1  /google/v1beta  /linkai/v1", flush=True)
+    print(f"sandbox on {running.url}: {BASES}", flush=True)
     done = asyncio.Event()
     if sys.platform != "win32":
         for name in (signal.SIGINT, signal.SIGTERM):

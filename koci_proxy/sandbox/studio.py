@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from .nouns import Order, Picture, Seen
 from .pictures import draw, draw_padded, look
+from .previews import previewed
 
 MIB = 1024 * 1024
 KEEP = 256 * MIB  # bytes of pictures kept, their base64 included
@@ -47,11 +48,16 @@ class Studio:
                     self._keep(key, found)
         return (found,) * order.n
 
+    async def preview(self, pictures: tuple[Picture, ...], count: int) -> tuple[Picture, ...]:
+        """The same pictures, each with so many previews."""
+        async with self._two:
+            return tuple([await asyncio.to_thread(previewed, made, count) for made in pictures])
+
     async def _one(self, order: Order, index: int, seen: tuple[Seen, ...], mask: Seen | None) -> Picture:
         if seen:  # a key for these would have to hold the references themselves
             async with self._two:
                 return await asyncio.to_thread(draw, order, index, seen, mask)
-        key = (order.width, order.height, order.mime, order.transparent, order.prompt, order.model, index)
+        key = (order.width, order.height, order.mime, order.transparent, order.prompt, order.model, order.stamp, index)
         found = self._find(key)
         if found is None:
             async with self._two:

@@ -1,8 +1,9 @@
 """Pixels each model makes for a tier and a ratio, as its vendor publishes them.
 
-Gemini: Google's image generation page of July 2026. Seedream: Volcengine Ark's table of June 2026 (4:5 and 5:4 are
-not in it and stand for the nearest legal size). GPT Image by way of LinkAI: the long edge is the tier (2K 16:9 =
-2048x1152), bent to what the model makes: edges in steps of 16, at most 3840, 655,360 to 8,294,400 pixels.
+Gemini: Google's image generation page of July 2026. Seedream: Volcengine Ark's table of June 2026, 5.0 pro as public
+catalogues of July have it (4:5 and 5:4 are in none and stand for the nearest legal size). GPT Image by way of LinkAI:
+the long edge is the tier (2K 16:9 = 2048x1152), bent to what the model makes: edges in steps of 16, at most 3840,
+655,360 to 8,294,400 pixels.
 """
 
 from __future__ import annotations
@@ -70,6 +71,31 @@ _SEEDREAM: Table = {
     "4K": _row(
         *("1:1=4096x4096", "4:3=4704x3520", "16:9=5504x3040", "3:2=4992x3328", "21:9=6240x2656", "5:4=4560x3648"),
     ),
+}
+_SEEDREAM_1K = _row(
+    *("1:1=1024x1024", "4:3=1152x864", "16:9=1312x736", "3:2=1248x832", "21:9=1568x672", "5:4=1120x896"),
+)
+_SEEDREAM_5: Table = {
+    "2K": _SEEDREAM["2K"],
+    "3K": _row(
+        *("1:1=3072x3072", "4:3=3456x2592", "16:9=4096x2304", "3:2=3744x2496", "21:9=4704x2016", "5:4=3420x2736"),
+    ),
+}
+_SEEDREAM_5_PRO: Table = {
+    "1K": _SEEDREAM_1K | _row("16:9=1424x800"),
+    "1.5K": _row(
+        *("1:1=1536x1536", "4:3=1792x1344", "16:9=2048x1152", "3:2=1872x1248", "21:9=2352x1008", "5:4=1600x1280"),
+    ),
+    "2K": _row(
+        *("1:1=2048x2048", "4:3=2368x1776", "16:9=2816x1584", "3:2=2496x1664", "21:9=3136x1344", "5:4=2240x1792"),
+    ),
+}
+ARK: Mapping[str, Table] = {
+    "doubao-seedream-4-0-250828": {"1K": _SEEDREAM_1K, **_SEEDREAM},
+    "doubao-seedream-4-5-251128": _SEEDREAM,
+    "doubao-seedream-5-0-260128": _SEEDREAM_5,
+    "doubao-seedream-5-0-lite-260128": _SEEDREAM_5,
+    "doubao-seedream-5-0-pro-260628": _SEEDREAM_5_PRO,
 }
 _GPT_IMAGE: Table = {
     "1K": _row("1:1=1024x1024", "3:2=1024x688", "16:9=1280x720"),

@@ -1,14 +1,15 @@
-"""The sandbox as an ASGI app: three shapes, a picture host and a desk for tests, with mischief on the way out."""
+"""The sandbox as an ASGI app: all shapes, a picture host and a desk for tests, with mischief on the way out."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import google, linkai, openai
+from . import aioagi, anthropic, ark, google, koukoutu, koukoutu_gemini, linkai, openai
 from .body import Receive, Scope, Send, TooLarge, read, write
 from .calls import Calls
 from .fetch import fetch
@@ -19,9 +20,11 @@ from .options import Options
 from .pictures import bench_of
 from .sending import cut, drip, halved, pause, transmit, transmit_half
 from .studio import Studio
+from .tasks import Tasks
 
-SHAPES: tuple[Shape, ...] = (openai, google, linkai)
+SHAPES: tuple[Shape, ...] = (openai, aioagi, google, anthropic, linkai, ark, koukoutu_gemini, koukoutu)
 HTML = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+BASES = "/openai/v1 /aioagi/v1 /google/v1beta /anthropic/v1 /linkai/v1 /ark/api/v3 /koukoutu"
 SMALL = (16, 16)  # pixels of what `bench:small` answers
 
 
@@ -34,6 +37,11 @@ class Vendor:
     calls: Calls = field(default_factory=Calls)
     files: Files = field(default_factory=Files)
     studio: Studio = field(default_factory=Studio)
+    busy: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+    tasks: Tasks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tasks = Tasks(self.options.task_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,8 +54,15 @@ class Vendor:
             ask = await read(scope, receive)
         except TooLarge:
             return await transmit(send, shape.trouble("too_large", ""))
-        if ask is not None:
-            await self._serve(shape, ask, scope, receive, send)
+        if ask is None:
+            return None
+        place = (shape.NAME, shape.key(ask))
+        self.busy[place] += 1
+        try:
+            ask = replace(ask, tasks=self.tasks, at_once=self.busy[place])
+            return await self._serve(shape, ask, scope, receive, send)
+        finally:
+            self.busy[place] -= 1
 
     async def _serve(self, shape: Shape, ask: Ask, scope: Scope, receive: Receive, send: Send) -> None:
         key, (model, prompt) = shape.key(ask), shape.words(ask)
@@ -97,7 +112,10 @@ class Vendor:
             return shape.trouble("reference", str(broken.index))
 
     async def _make(self, shape: Shape, ask: Ask, mischief: Mischief | None) -> Answer:
-        order = await asyncio.to_thread(shape.read, ask) if ask.body_size > 1 << 20 else shape.read(ask)
+        read = await asyncio.to_thread(shape.read, ask) if ask.body_size > 1 << 20 else shape.read(ask)
+        if isinstance(read, Answer):
+            return read
+        order = read
         bench = bench_of(order.model, order.prompt)
         if bench and not order.width:
             order = replace(order, width=2048, height=2048)
@@ -117,6 +135,10 @@ class Vendor:
         else:
             drawn = replace(order, prompt="", width=SMALL[0], height=SMALL[1]) if bench else order
             pictures = await self.studio.draw(_bent(drawn) if what == "wrong-size" else drawn, seen, mask_seen)
+        if order.stream and order.partials and not bench:
+            pictures = await self.studio.preview(pictures, order.partials)
+        if what == "partial":
+            order = replace(order, words={**order.words, "partial": True})
         answer = shape.answer(order, pictures, lambda made: ask.origin + self.files.keep(made))
         return halved(answer) if what == "truncated-json" else answer
 
@@ -149,7 +171,7 @@ class Vendor:
             case "DELETE", "/_sandbox/faults":
                 self.plot.clear()
                 return _json({"cleared": True})
-        return _plain(404, f"{ask.method} {ask.path} is not served here; bases: /openai/v1 /google/v1beta /linkai/v1")
+        return _plain(404, f"{ask.method} {ask.path} is not served here; bases: {BASES}")
 
     def _set_fault(self, fields: Any) -> Answer:
         """Set `fault` for `key` or for all, for `times` calls or until cleared."""

@@ -14,6 +14,8 @@ from koci_proxy.types import Delivery, Job, Media
 from koci_proxy.wire import base64, url
 from koci_proxy.words import from_vendor
 
+from . import _gemini_files
+
 _SNAKE = re.compile(r"(?<=[a-z0-9])_([a-z0-9])")
 # What lies under these keys belongs to the app's user: its names are not ours to fold.
 _FOREIGN = frozenset(
@@ -105,10 +107,13 @@ def _linked(file: Any, where: str) -> Media | None:
         return None
     field = f"{where}.fileData.fileUri"
     uri = file.get("fileUri") if isinstance(file, Mapping) else None
-    if not isinstance(uri, str) or not uri.lower().startswith(("http://", "https://")):
-        raise bad(field, "must be an http(s) link: there is no file store here; or send the picture as inlineData")
-    if re.search(r"//[\w.-]*googleapis\.com/", uri):
+    if isinstance(uri, str) and re.match(r"gs://|https?://[\w.-]*googleapis\.com/", uri):
         raise bad(field, "names a file of Google's store, which nobody but its owner can read; send it as inlineData")
+    key = _gemini_files.key(uri) if isinstance(uri, str) else None
+    if key:
+        return Media(key=key)
+    if not isinstance(uri, str) or not uri.lower().startswith(("http://", "https://")):
+        raise bad(field, "must be an http(s) link or a file uploaded here; or send the picture as inlineData")
     return Media(url=uri)
 
 

@@ -49,6 +49,11 @@ def refusal(status: int, said: Complaint) -> Fault:
     return from_vendor(kind, said.words, code=said.code, about=about, details=_moderation(said), status=status)
 
 
+def stream_refusal(said: Complaint) -> Fault:
+    """The `Fault` of an error inside a stream, where no status tells: by its code or type, else the vendor is down."""
+    return refusal(200 if said.code in _BY_CODE or said.type in _BY_TYPE else 502, said)
+
+
 def _moderation(said: Complaint) -> dict[str, Any]:
     """Which stage refused and for what, as far as it is made of plain words."""
     given = said.error.get("moderation_details")

@@ -1,4 +1,4 @@
-"""The Gemini shape, towards apps and towards Google: `models/{model}:generateContent` and its stream.
+"""The Gemini shape, towards apps and towards Google: `models/{model}:generateContent` and what stands around it.
 
 Read off recorded requests of google-genai 1.47 to 3.4 and @google/genai 2.32 and 3.1, Google's page on pictures of
 2026-07, and the types of google.rpc. Towards apps both spellings of every key are taken (the SDKs mix them within one
@@ -16,116 +16,102 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from koci_proxy import sizes
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, bad, picture, respelled, size_words
-from koci_proxy.types import Delivery, Done, Event, Job, Listing, Media, Note, Result, Size, Target, Ticket
+from koci_proxy.fields import Fields, picture, respelled, size_words
+from koci_proxy.types import Delivery, Done, Event, Job, Listing, Media, Note, Result, Target, Ticket, Upload
 from koci_proxy.wire import Call, Frame, Json, Reply
-from koci_proxy.words import answer, from_vendor, no_such_model, no_such_path, retry_headers, wrong_method
+from koci_proxy.words import answer, from_vendor, no_such_model, retry_headers
 
-from . import _gemini
+from . import _gemini, _gemini_config, _gemini_count, _gemini_files, _gemini_paths, _imagen
 
 NAME = "gemini"
 KEEP_ALIVE = b"\n"  # google-genai breaks on SSE comments and on any other line
 END = b""
 DELIVER: Delivery = "base64"
 
-METHODS = ("generateContent", "streamGenerateContent")
-PATHS = (*(f"models/{{model}}:{method}" for method in METHODS), "models", "models/{model}")
-CONFIG = "generationConfig"
-IMAGE = f"{CONFIG}.imageConfig"
-MODALITIES = ("TEXT", "IMAGE")
+# Where an app may write without a key of its own: the address itself was given to one that has a key.
+KEYLESS = ("upload/files/",)
+
+CONFIG, MODALITIES = _gemini_config.CONFIG, _gemini_config.MODALITIES
+
+begun, uploaded = _gemini_files.begun, _gemini_files.uploaded
 
 
 # --- towards an app -------------------------------------------------------------------------------------------------
 
+_SCHEMAS = {
+    "generateContent": "gemini-generate",
+    "streamGenerateContent": "gemini-generate",
+    "countTokens": "gemini-count",
+    "predict": "gemini-predict",
+    "begin": "gemini-upload",
+    "finish": "raw",
+}
+
 
 def schema(call: Call) -> str | None:
-    """The schema a JSON body must fit; `Fault` not_found or wrong_method where there is nothing to ask for."""
-    return "gemini-generate" if _route(call)[1] else None
+    """The schema a JSON body must fit, `raw` where it is a file; `Fault` not_found or wrong_method for no such path."""
+    return _SCHEMAS.get(_gemini_paths.route(call).method)
 
 
-def _route(call: Call) -> tuple[str, str]:
-    """(model, method), either may be empty. The method stands behind the last colon; a model may hold slashes."""
-    path = call.path.strip("/").removeprefix("publishers/google/")
-    head, _, rest = path.partition("/")
-    if head != "models":
-        raise no_such_path(path, PATHS)
-    model, _, method = rest.rpartition(":") if ":" in rest else (rest, "", "")
-    if method and method not in METHODS:
-        raise no_such_path(path, [f"models/{model}:{each}" for each in METHODS])
-    right = "POST" if method else "GET"
-    if call.method.upper() != right:
-        raise wrong_method(call.method, path, right)
-    return model, method
-
-
-def parse(call: Call) -> Job | Listing:
+def parse(call: Call) -> Job | Listing | Upload | Reply:
     """What the app wants. `Fault` bad_request names the field.
 
     Pictures come as base64, or as links (fileData) for an app that says `responseFormat.image.delivery: URI`.
     """
-    model, method = _route(call)
-    if not method:
-        return Listing(model or None)
+    route = _gemini_paths.route(call)
+    match route.method:
+        case "models":
+            return Listing(route.name or None)
+        case "tunedModels":
+            return Reply(200, {}, Json({"tunedModels": []}))
+        case "begin":
+            return _gemini_files.begin(call)
+        case "finish":
+            return _gemini_files.finish(call, route.name)
+        case "countTokens":
+            return _gemini_count.count(call.body)
+        case "predict":
+            return _imagen.parse(route.name, call.body, NAME)
+        case _:
+            return _content(call, route)
+
+
+def _content(call: Call, route: _gemini_paths.Route) -> Job:
     body = call.body.value if isinstance(call.body, Json) else None
     whole = Fields(_gemini.folded(body) if isinstance(body, Mapping) else call.body)
     talk = _gemini.read(whole.take("contents"))
     config = Fields(whole.take(CONFIG) or {}, CONFIG)
-    size, deliver, notes, options = _picture_config(config)
-    modalities = _modalities(config)
-    stream = method == "streamGenerateContent"
+    wanted = _gemini_config.picture(config)
+    modalities = _gemini_config.modalities(config)
+    stream = route.method == "streamGenerateContent"
     sse = call.query.get("alt", "").lower() == "sse"
     count = config.whole("candidateCount", 1, 10) or 1
-    options |= {f"{CONFIG}.{name}": value for name, value in config.rest().items()} | whole.rest()
+    options = wanted.options | {f"{CONFIG}.{name}": value for name, value in config.rest().items()} | whole.rest()
     options |= {"_modalities": modalities} if modalities != MODALITIES else {}
     options |= {"_array": True} if stream and not sse else {}
     options |= dict([talk.kept]) if talk.kept else {}
     return Job(
-        model,
+        route.name,
         talk.prompt,
         task="edit" if talk.inputs else "generate",
         inputs=talk.inputs,
         n=count,
-        size=size,
-        deliver=deliver,
+        size=wanted.size,
+        format=wanted.format,
+        compression=wanted.compression,
+        deliver=wanted.deliver,
         stream=stream and sse,
         dialect=NAME,
         options=options,
-        notes=notes,
+        notes=wanted.notes,
     )
-
-
-def _picture_config(config: Fields) -> tuple[Size, Delivery, tuple[Note, ...], dict[str, Any]]:
-    """Size and delivery, and what else stood beside them. Of the two places of the size responseFormat.image wins."""
-    form = Fields(config.take("responseFormat") or {}, f"{CONFIG}.responseFormat")
-    old = Fields(config.take("imageConfig") or {}, IMAGE)
-    new = Fields(form.take("image") or {}, form.path("image"))
-    tier, tier_field = _later(old, new, "imageSize")
-    ratio, ratio_field = _later(old, new, "aspectRatio")
-    size = sizes.tier_and_ratio(tier, ratio, tier_field, ratio_field)
-    deliver: Delivery = "url" if new.choice("delivery", ("INLINE", "URI")) == "URI" else DELIVER
-    notes = (Note("imageSize", "renamed", f"{tier} → {tier.upper()}"),) if tier and tier != tier.upper() else ()
-    rest = {"imageConfig": old.rest(), "responseFormat": form.rest() | ({"image": new.rest()} if new.rest() else {})}
-    return size, deliver, notes, {f"{CONFIG}.{name}": value for name, value in rest.items() if value}
-
-
-def _later(old: Fields, new: Fields, name: str) -> tuple[str | None, str]:
-    """(value, field) from the later of two places that has it."""
-    first, second = old.text(name), new.text(name)
-    return (first, old.path(name)) if second is None else (second, new.path(name))
-
-
-def _modalities(config: Fields) -> tuple[str, ...]:
-    """What kinds of parts the app takes; in any case and order, both if it does not say."""
-    given = {str(each).upper() for each in config.several("responseModalities")}
-    if given and "IMAGE" not in given:
-        raise bad(f"{CONFIG}.responseModalities", "must hold IMAGE: this service makes pictures")
-    return MODALITIES if not given or given >= set(MODALITIES) else ("IMAGE",)
 
 
 def render(result: Result, job: Job) -> Reply:
     """The answer to an app: pictures, then text. Asked for several, each picture is a candidate of its own."""
+    if job.options.get("_door") == _imagen.DOOR:
+        return _imagen.render(result)
     body = _answer(result, job)
     return Reply(200, {}, Json([body] if job.options.get("_array") else body))
 
@@ -220,7 +206,7 @@ def catalogue(models: Sequence[str], listing: Listing) -> Reply:
 
 
 def _model(name: str) -> dict[str, Any]:
-    return {"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": list(METHODS)}
+    return {"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": list(_gemini_paths.METHODS)}
 
 
 # --- towards Google -------------------------------------------------------------------------------------------------

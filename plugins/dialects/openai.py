@@ -1,50 +1,55 @@
-"""The OpenAI Images shape, towards apps and towards vendors: generations, edits, their streams and errors.
+"""The OpenAI shape: the door of its paths towards apps, and its Images API towards vendors.
 
 Read off the OpenAPI file of OpenAI (2.3.0), the types of openai-python 3.52 and openai-node 7.55, and recorded requests
 of both. Beyond OpenAI's own words the door takes `aspect_ratio` and `images`, and sizes such as "2K", as relays do.
 Usage in a `Result` has OpenAI's names in every dialect: input_tokens, output_tokens, total_tokens and their details.
+
+Three ways lead to a picture, each a module beside this one: the Images paths, chat completions, and the picture tool of
+the Responses API. Which one a job came by stands in its options as `_door`; none means the Images paths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
-from koci_proxy import sizes
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, bad, picture, pixels_of, respelled, size_words
-from koci_proxy.types import Delivery, Done, Event, Job, Listing, Media, Partial, Progress, Result, Target, Ticket
-from koci_proxy.wire import Call, Form, Frame, Json, Reply, base64, data_uri, url
-from koci_proxy.words import (
-    answer,
-    complaint,
-    from_vendor,
-    no_such_model,
-    no_such_path,
-    public_code,
-    retry_headers,
-    wrong_method,
-)
+from koci_proxy.types import Delivery, Event, Job, Listing, Result
+from koci_proxy.wire import Call, Frame, Json, Reply
+from koci_proxy.words import no_such_model, no_such_path, public_code, retry_headers, wrong_method
 
-from ._openai import refusal
+from . import _openai_chat, _openai_images, _openai_responses
+from ._openai_vendor import decode as decode
+from ._openai_vendor import encode as encode
+from ._openai_vendor import event as event
 
 NAME = "openai"
 KEEP_ALIVE = b": keep-alive\n\n"
 END = b""
 DELIVER: Delivery = "url"
 
-PROMPT_CHARS = 32_000
-PATHS = {"images/generations": "POST", "images/edits": "POST", "models": "GET"}
-SCHEMAS = {"images/generations": "openai-generations", "images/edits": "openai-edits"}
-FORMATS: Mapping[str, Delivery] = {"url": "url", "b64_json": "base64"}
-# What a field of a job is called on this wire; sent only if the model's card takes it.
-WORDS = {
-    "quality": "quality",
-    "format": "output_format",
-    "compression": "output_compression",
-    "background": "background",
-    "style": "style",
+PATHS = {
+    "images/generations": "POST",
+    "images/edits": "POST",
+    "chat/completions": "POST",
+    "responses": "POST",
+    "models": "GET",
+}
+SCHEMAS = {
+    "images/generations": "openai-generations",
+    "images/edits": "openai-edits",
+    "chat/completions": "openai-chat",
+    "responses": "openai-responses",
+}
+_DOORS: dict[str, ModuleType] = {"chat": _openai_chat, "responses": _openai_responses}
+# Paths of OpenAI's that are not served: the first words of each, and what to use instead.
+_UNSERVED = {
+    ("files",): "there is no file store here: send a picture as an http(s) link or a data URI in `image_url`, "
+    "or as a file in the form of images/edits",
+    ("uploads",): "there is no file store here: send a picture as a file in the form of images/edits",
+    ("chat", "completions"): "answers are not kept here: chat/completions is only there to ask for a new one",
+    ("responses",): "answers are not kept here: responses is only there to ask for a new one",
 }
 
 # How an app asks for its first picture; shown once, beside the first key.
@@ -55,9 +60,6 @@ curl {base}/v1/images/generations -H 'Authorization: Bearer {key}' -H 'Content-T
 from openai import OpenAI  # pip install openai
 client = OpenAI(base_url="{base}/v1", api_key="{key}")
 print(client.images.generate(model="{model}", prompt="a fox in the snow", size="1024x1024").data[0].url)"""
-
-
-# --- towards an app -------------------------------------------------------------------------------------------------
 
 
 def schema(call: Call) -> str | None:
@@ -71,140 +73,50 @@ def _route(call: Call) -> str:
         raise Fault("gone", "image variations were retired; use images/edits with a prompt")
     name = "models" if path.startswith("models/") else path
     if name not in PATHS:
-        raise no_such_path(path, PATHS)
+        raise _unserved(path)
     if call.method.upper() != PATHS[name]:
         raise wrong_method(call.method, path, PATHS[name])
     return name
 
 
+def _unserved(path: str) -> Fault:
+    words = tuple(path.split("/"))
+    instead = next((why for first, why in _UNSERVED.items() if words[: len(first)] == first), None)
+    return Fault("not_found", instead) if instead else no_such_path(path, PATHS)
+
+
 def parse(call: Call) -> Job | Listing:
     """What the app wants. `Fault` bad_request names the field."""
-    path = _route(call)
-    if path == "models":
-        return Listing(call.path.strip("/").partition("/")[2] or None)
-    fields = Fields(call.body)
-    prompt, model = fields.required("prompt", PROMPT_CHARS), fields.required("model")
-    inputs = _inputs(fields)
-    edit = path == "images/edits"
-    if edit and not inputs:
-        raise Fault("bad_request", "image is required", field="image", code="missing_required_parameter")
-    mask = fields.take("mask")
-    if mask is not None and not inputs:
-        raise bad("mask", "needs a picture to lie over")
-    stream = fields.flag("stream")
-    job = Job(
-        model,
-        prompt,
-        task="edit" if inputs else "generate",
-        inputs=inputs,
-        mask=_reference(mask, "mask") if mask is not None else None,
-        n=fields.whole("n", 1, 10) or 1,
-        size=sizes.tier_and_ratio(fields.text("size"), fields.text("aspect_ratio")),
-        quality=fields.text("quality"),
-        format=fields.text("output_format"),
-        compression=fields.whole("output_compression", 0, 100),
-        background=fields.text("background"),
-        style=fields.text("style"),
-        deliver=_delivery(fields.choice("response_format", FORMATS), stream),
-        stream=stream,
-        partials=fields.whole("partial_images", 0, 3) or 0,
-        dialect=NAME,
-    )
-    mark = {"_events": "image_generation"} if inputs and not edit else {}
-    return replace(job, options=fields.rest() | mark)
+    match _route(call):
+        case "models":
+            return Listing(call.path.strip("/").partition("/")[2] or None)
+        case "chat/completions":
+            return _openai_chat.parse(call)
+        case "responses":
+            return _openai_responses.parse(call)
+        case path:
+            return _openai_images.parse(call, edit=path == "images/edits")
 
 
-def _delivery(asked: str | None, stream: bool) -> Delivery:
-    """A stream carries pictures in itself unless the app says otherwise: its events know only b64_json."""
-    if asked is None:
-        return "base64" if stream else DELIVER
-    return FORMATS[asked]
-
-
-def _inputs(fields: Fields) -> tuple[Media, ...]:
-    """Reference pictures in order: `image` as files of a form come, `images` as JSON has them."""
-    return tuple(
-        _reference(each, f"{name}[{at}]")
-        for name in ("image", "images")
-        for at, each in enumerate(fields.several(name))
-    )
-
-
-def _reference(value: Any, field: str) -> Media:
-    """A picture itself, or an object that holds its `image_url`."""
-    if not isinstance(value, Mapping):
-        return picture(value, field)
-    if value.get("file_id") is not None:
-        raise bad(f"{field}.file_id", "cannot be used: there is no file store here; send the picture or its image_url")
-    link = value.get("image_url")
-    if isinstance(link, Mapping):
-        link = link.get("url")
-    return picture(link, f"{field}.image_url")
+def _door(job: Job) -> Any:
+    return _DOORS.get(str(job.options.get("_door")), _openai_images)
 
 
 def render(result: Result, job: Job) -> Reply:
-    """The answer to an app. `Result.created` should be set; 0 stands for a time nobody knows."""
-    revised = result.extras.get("revised_prompts") or ()
-    body: dict[str, Any] = {
-        "created": result.created or 0,
-        "data": [
-            _spelled(media, job) | ({"revised_prompt": revised[at]} if at < len(revised) else {})
-            for at, media in enumerate(result.media)
-        ],
-        **_facts(result.media, result.extras, job),
-    }
-    if result.usage:
-        body["usage"] = dict(result.usage)
-    if result.text:
-        body["text"] = result.text  # what else the model said; official clients keep fields they do not know
-    return Reply(200, {}, Json(body))
-
-
-def _spelled(media: Media, job: Job) -> dict[str, Any]:
-    return {"url": url(media)} if job.deliver == "url" else {"b64_json": base64(media)}
-
-
-def _facts(media: Sequence[Media], extras: Mapping[str, Any], job: Job) -> dict[str, str]:
-    """What came: by the pictures' own bytes where they tell, else as the vendor said, else as asked; what none tells
-    is not there."""
-    kind, _, form = ((media[0].mime if media else None) or "").partition("/")
-    facts = {
-        "background": extras.get("background") or job.background,
-        "output_format": form.removesuffix("+xml") if kind == "image" else None,
-        "quality": extras.get("quality") or job.quality,
-        "size": pixels_of(media),
-    }
-    return {name: value for name, value in facts.items() if value}
+    """The answer to an app, in the form of the path it asked by."""
+    reply: Reply = _door(job).render(result, job)
+    return reply
 
 
 def frame(event: Event, job: Job) -> tuple[Frame, ...]:
-    """The frames of one event: none for progress, one for a preview, one for each finished picture."""
-    match event:
-        case Progress():
-            return ()
-        case Partial(media, index):
-            return (_frame("partial_image", media, {}, None, job, {"partial_image_index": index}),)
-        case Done(result):
-            last = len(result.media) - 1
-            return tuple(
-                _frame("completed", media, result.extras, result.created, job, _usage(result) if at == last else {})
-                for at, media in enumerate(result.media)
-            )
+    """The frames of one event of a stream."""
+    frames: tuple[Frame, ...] = _door(job).frame(event, job)
+    return frames
 
 
-def _usage(result: Result) -> dict[str, Any]:
-    return {"usage": dict(result.usage)} if result.usage else {}
-
-
-def _frame(
-    name: str, media: Media, extras: Mapping[str, Any], created: int | None, job: Job, more: Mapping[str, Any]
-) -> Frame:
-    prefix = job.options.get("_events") or ("image_edit" if job.task == "edit" else "image_generation")
-    # The clients' event types have these as required fields.
-    facts = {"size": "auto", "quality": "auto", "background": "auto", "output_format": "png"}
-    facts |= _facts([media], extras, job)
-    data = {"type": f"{prefix}.{name}", **_spelled(media, job), "created_at": created or 0, **facts, **more}
-    return Frame(data["type"], data)
+def end(job: Job) -> bytes:
+    """What ends a stream: `[DONE]` in a chat, where clients wait for it, and nothing elsewhere."""
+    return _openai_chat.END if _door(job) is _openai_chat else END
 
 
 _FAILS = {
@@ -232,8 +144,12 @@ def fail(fault: Fault) -> Reply:
 
 
 def fail_frame(fault: Fault, job: Job) -> Frame:
-    """The nested form: the flat one is handed to the program as a normal event by most official clients."""
-    return Frame("error", {"type": "error", "error": _error(fault)})
+    """The nested form: the flat one, which only the Responses API has, is handed to the program as a normal event."""
+    error = _error(fault)
+    door = _door(job)
+    if door is _openai_responses:
+        return _openai_responses.fail_frame(error, job)
+    return Frame(None, {"error": error}) if door is _openai_chat else Frame("error", {"type": "error", "error": error})
 
 
 def _error(fault: Fault) -> dict[str, Any]:
@@ -256,98 +172,3 @@ def catalogue(models: Sequence[str], listing: Listing) -> Reply:
 
 def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "koci"}
-
-
-# --- towards a vendor -----------------------------------------------------------------------------------------------
-
-
-def encode(job: Job, target: Target) -> Call:
-    """The vendor's call: JSON for generations, a form for edits. Pictures we only have a link to go as a JSON edit."""
-    words = _words(job, target)
-    if not job.inputs:
-        return Call("POST", "images/generations", body=Json(respelled(words)))
-    pictures = (*job.inputs, *([job.mask] if job.mask else []))
-    if any(media.data is None for media in pictures):
-        return Call("POST", "images/edits", body=Json(respelled(words) | _linked(job)))
-    name = "image" if len(job.inputs) == 1 else "image[]"
-    files = [(name, media) for media in job.inputs] + ([("mask", job.mask)] if job.mask else [])
-    texts = [pair for key, value in words.items() for pair in _texts(key, value)]
-    return Call("POST", "images/edits", body=Form((*texts, *files)))
-
-
-def _linked(job: Job) -> dict[str, Any]:
-    def link(media: Media) -> dict[str, Any]:
-        return {"image_url": data_uri(media) if media.url is None else url(media)}
-
-    mask = {"mask": link(job.mask)} if job.mask else {}
-    return {"images": [link(media) for media in job.inputs], **mask}
-
-
-def _words(job: Job, target: Target) -> dict[str, Any]:
-    """Every field but the pictures: what the card takes, and the app's own further words."""
-    takes = target.card.takes
-    size, ratio = size_words(job.size, target.card.size.wire)
-    words: dict[str, Any] = {"prompt": job.prompt, "model": target.model}
-    words |= {"n": job.n} if job.n > 1 else {}
-    words |= {"size": size} if size else {}
-    words |= {"aspect_ratio": ratio} if ratio else {}
-    words |= {name: getattr(job, field) for field, name in WORDS.items() if field in takes}
-    if "deliver" in takes:
-        words["response_format"] = "url" if job.deliver == "url" else "b64_json"
-    if job.dialect == NAME:
-        words |= {name: value for name, value in job.options.items() if not name.startswith("_")}
-    return {name: value for name, value in words.items() if value is not None}
-
-
-def _texts(name: str, value: Any) -> list[tuple[str, str | Media]]:
-    """A form field as official clients spell it: lists as `name[]`, objects as `name[key]`, truths in lower case."""
-    if isinstance(value, Media):
-        return [(name, value)]
-    if isinstance(value, bool):
-        return [(name, "true" if value else "false")]
-    if isinstance(value, Mapping):
-        return [pair for key, each in value.items() for pair in _texts(f"{name}[{key}]", each)]
-    if isinstance(value, list):
-        return [pair for each in value for pair in _texts(f"{name}[]", each)]
-    return [] if value is None else [(name, str(value))]
-
-
-def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
-    """What the vendor made. Raises `Fault`: by the error's code where it has a known one, else by the status."""
-    body = answer(reply)
-    if reply.status >= 300:
-        raise refusal(reply.status, complaint(body))
-    if not isinstance(body, Mapping):
-        raise from_vendor("garbled", None, status=reply.status)
-    items = body.get("data")
-    if not items and body.get("error"):
-        raise refusal(reply.status, complaint(body))
-    items = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
-    media = tuple(_media(item, reply.status) for item in items if item.get("b64_json") or item.get("url"))
-    if not media:
-        raise from_vendor("empty", complaint(body).words, status=reply.status)
-    usage, created, text = body.get("usage"), body.get("created"), body.get("text")
-    return Result(
-        media,
-        text=text if isinstance(text, str) else "",
-        usage=usage if isinstance(usage, Mapping) else {},
-        created=int(created) if isinstance(created, (int, float)) and created > 0 else None,
-        extras=_extras(body, items),
-    )
-
-
-def _media(item: Mapping[str, Any], status: int) -> Media:
-    try:
-        return picture(item.get("b64_json") or item.get("url"), "data")
-    except Fault as fault:
-        raise from_vendor("garbled", fault.message, status=status) from fault
-
-
-def _extras(body: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    extras: dict[str, Any] = {
-        name: body[name] for name in ("background", "quality") if body.get(name) and isinstance(body[name], str)
-    }
-    revised = [item.get("revised_prompt") for item in items]
-    if any(isinstance(each, str) for each in revised):
-        extras["revised_prompts"] = tuple(each if isinstance(each, str) else "" for each in revised)
-    return extras

@@ -24,7 +24,7 @@ Write = Callable[[Mapping[str, str]], Path]
 def write(tmp_path: Path) -> Write:
     """Writes files by name and gives back the path of `routes.yaml` beside them."""
     dialects = [f"dialects/{name}" for name in ("openai", "gemini", "linkai")]
-    for name in (*dialects, "transforms/size", "transforms/frame", "mine"):
+    for name in (*dialects, "transforms/style", "transforms/size", "transforms/frame", "mine"):
         file = tmp_path / "plugins" / f"{name}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("")

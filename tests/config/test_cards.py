@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import GOOD, Write, complaints
+from koci_proxy.config import load
+from koci_proxy.facts import Card, InputRules
+
+from .conftest import ENVIRON, GOOD, Write, complaints
 
 CARDS = [
     ("size: {ratios: ['16:0']}", "1:17: size.ratios[0]: must be a ratio like 16:9, not '16:0'"),
@@ -37,6 +40,16 @@ CARDS = [
     ),
     ("takes: {background: 1.5}", "1:21: takes.background: must be text or a list, not 1.5 (put it in quotes)"),
     ("tasks: [paint]", "1:9: tasks[0]: 'paint' is not known here; known: cutout, edit, generate, video"),
+    ("inputs: {max_edge: 0}", "1:20: inputs.max_edge: must be at least 1, not 0"),
+    (
+        "inputs: {mask_edits: wite}",
+        "1:22: inputs.mask_edits: 'wite' is not known here — did you mean 'white'?",
+    ),
+    (
+        "inputs: {policy: schrink}",
+        "1:18: inputs.policy: 'schrink' is not known here — did you mean 'shrink'?",
+    ),
+    ("stream: maybe", "1:9: stream: must be true or false, not 'maybe'"),
     ("inputs: {mimes: [png]}", "1:18: inputs.mimes[0]: must be a media type like image/png, not 'png'"),
 ]
 
@@ -45,3 +58,23 @@ CARDS = [
 def test_a_wrong_card(card: str, complaint: str, write: Write) -> None:
     path = write({"routes.yaml": GOOD, "providers/cards/mine.yaml": card})
     assert complaints(path) == [f"providers/cards/mine.yaml:{complaint}"]
+
+
+RULES = "{max: 2, max_mb: 1.5, max_edge: 3000, mimes: [image/png], mask: true, mask_edits: white, policy: shrink}"
+SAID = [
+    ("n: 1", Card("gpt-image-2")),
+    ("stream: true", Card("gpt-image-2", stream=True)),
+    (
+        f"inputs: {RULES}",
+        Card(
+            "gpt-image-2",
+            inputs=InputRules(2, 3 << 19, 3000, ("image/png",), mask=True, mask_edits="white", policy="shrink"),
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "card"), SAID)
+def test_what_a_card_says(text: str, card: Card, write: Write) -> None:
+    path = write({"routes.yaml": GOOD, "providers/cards/gpt-image-2.yaml": text})
+    assert load(path, ENVIRON).providers["openai"].models["gpt-image-2"] == card

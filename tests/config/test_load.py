@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from koci_proxy.config import load
+from koci_proxy.config import load, shipped
 from koci_proxy.facts import KeyPool, Limits, Retry, Share, StoreFacts
 
 from .conftest import ACME, ENVIRON, GOOD, Write, complaints
@@ -36,7 +36,7 @@ PARTS = [
     ("aliases: {pic: pic}", "5:11: aliases.pic: is the name of a model itself; an alias needs another"),
     ("transforms: [size, frmae]", "5:20: transforms[1]: there is no plugin 'frmae' — did you mean 'frame'?"),
     ("transforms: [size, size]", "5:13: transforms: names the same thing twice"),
-    ("plugins: [mine: {}, yours: {}]", "5:21: plugins[1]: there is no plugin 'yours'; known: frame, mine, size"),
+    ("plugins: [mine: {}, yours: {}]", "5:21: plugins[1]: there is no plugin 'yours'; known: frame, mine, size, style"),
     ("plugins: [{mine: {}, other: {}}]", "5:11: plugins[0]: must be one name with its options"),
     ("plugins: mine", "5:10: plugins: must be a list, not 'mine'"),
     ("state: ${NONE:?the database}", "5:8: state: the variable NONE is not set: the database"),
@@ -96,12 +96,10 @@ def test_all_complaints_of_all_files_come_at_once_sorted_by_place(write: Write) 
             "providers/cards/mine.yaml": "n: 0\n",
         }
     )
+    cards = sorted(["mine", *(card.stem for card in (shipped() / "providers" / "cards").glob("*.yaml"))])
     assert complaints(path) == [
         "providers/acme.yaml:2:6: url: must be a URL like https://api.example.com/v1, not 'nowhere'",
-        "providers/acme.yaml:3:13: models.a: there is no card providers/cards/b.yaml; known: gemini-2.5-flash-image, "
-        "gemini-3-pro-image, gemini-3.1-flash-image, gpt-image-2, linkai-gemini-2.5-flash-image, "
-        "linkai-gemini-3-pro-image, linkai-gemini-3.1-flash-image, linkai-gpt-image-2, linkai-seedream-4.0, "
-        "linkai-seedream-4.5, mine",
+        f"providers/acme.yaml:3:13: models.a: there is no card providers/cards/b.yaml; known: {', '.join(cards)}",
         "providers/cards/mine.yaml:1:4: n: must be at least 1, not 0",
         "routes.yaml:5:8: models.two: openai has no model 'nothing'; known: gpt-image-2",
         "routes.yaml:6:15: models.three.to: must be text, a list or a map, not 5 (put it in quotes)",
@@ -124,7 +122,7 @@ def test_the_least_house(write: Write) -> None:
     assert house.keys == {"openai": KeyPool("openai", ("openai#1",), ("sk-openai-1",))}
     assert list(house.providers) == ["openai"]
     assert house.platforms == {"openai": "openai", "google": "gemini"}
-    assert house.plugins == (("size", {}),)
+    assert house.plugins == (("style", {}), ("size", {}))
     assert (house.retry, house.limits, house.store) == (Retry(), Limits(), StoreFacts())
     assert house.secrets == {"sk-openai-1", "sk-linkai-1"}
     assert "sk-openai-1" not in repr(house)

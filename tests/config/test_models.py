@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import HEAD, Write, complaints
+from koci_proxy.config import load
+
+from .conftest import ENVIRON, HEAD, Write, complaints
 
 MODELS = [
     ("pic: {too: openai/gpt-image-2, to: openai/gpt-image-2}", "4:9: models.pic.too: unknown key — did you mean 'to'?"),
@@ -67,6 +69,10 @@ MODELS = [
         "pic: {to: openai/gpt-image-2, size_policy: exakt}",
         "4:46: models.pic.size_policy: 'exakt' is not known here — did you mean 'exact'?",
     ),
+    (
+        "pic: {to: openai/gpt-image-2, strict: very}",
+        "4:41: models.pic.strict: must be true or false, not 'very'",
+    ),
     ("a b: openai/gpt-image-2", "4:3: models.a b: as a key it must be one word without spaces"),
     ("pic: ${NONE}", "4:8: models.pic: the variable NONE is not set"),
     ("pic: linkai/${file:none}", "4:8: models.pic: there is no file none"),
@@ -88,3 +94,9 @@ def test_a_price_by_a_tier_that_is_none(write: Write) -> None:
     model = "pic: {to: openai/gpt-image-2, price: {1KK: 4}}"
     (complaint,) = complaints(write({"routes.yaml": f"{HEAD}models:\n  {model}\n"}))
     assert complaint.startswith("routes.yaml:4:40: models.pic.price: a map of prices is by size tier (512, 1K,")
+
+
+@pytest.mark.parametrize(("said", "strict"), [("", False), (", strict: true", True), (", strict: false", False)])
+def test_a_strict_model(said: str, strict: bool, write: Write) -> None:
+    path = write({"routes.yaml": f"{HEAD}models:\n  pic: {{to: openai/gpt-image-2{said}}}\n"})
+    assert load(path, ENVIRON).models["pic"].strict is strict

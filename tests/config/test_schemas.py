@@ -17,7 +17,7 @@ from koci_proxy.facts import Card, House, InputRules, SizeRules
 from koci_proxy.faults import KINDS
 from koci_proxy.types import Job
 
-NAMES = ("routes", "provider", "card")
+NAMES = ("routes", "provider", "card", "wire/declarative")
 
 
 def schema(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,17 @@ LINKAI = (
     "gemini-3.1-flash-image-preview",
     "gemini-2.5-flash-image",
 )
+ANTHROPIC = ("claude-sonnet-4-20250514",)
+ARK = ("seedream-4.5", "seedream-5-lite")
+KOUKOUTU = (
+    *("cutout", "background-removal", "stamp-background-removal", "image-extract", "image-extract-v2"),
+    *("image-shadow-v3", "stamp-crop", "image-to-image", "upscale2stamp", "image-outpaint", "image-watermark"),
+)
 VENDOR_KEYS = {
     name: f"dummy-{name}"
     for name in (
-        *("OPENAI_API_KEY", "AIOAGI_KEY_1", "AIOAGI_KEY_2", "GEMINI_API_KEY", "LINKAI_API_KEY"),
+        *("OPENAI_API_KEY", "AIOAGI_KEY_1", "AIOAGI_KEY_2", "GEMINI_API_KEY", "LINKAI_API_KEY", "ARK_API_KEY"),
+        *("KOUKOUTU_KEY", "KOUKOUTU_APIS_KEY"),
         "ACME_KEY",
     )
 }
@@ -45,8 +53,18 @@ def house() -> House:
 
 
 def test_it_offers_every_name_from_the_sandbox_alone(house: House) -> None:
-    assert tuple(house.models) == (*OWN, *LINKAI)
-    assert house.platforms == {"openai": "openai", "google": "gemini", "antigravity": "gemini", "linkai": "linkai"}
+    assert tuple(house.models) == (*OWN, *LINKAI, *KOUKOUTU, *ANTHROPIC, *ARK)
+    assert house.platforms == {
+        "openai": "openai",
+        "google": "gemini",
+        "antigravity": "gemini",
+        "anthropic": "anthropic",
+        "linkai": "linkai",
+        "koukoutu": "koukoutu",
+        "apis": "gemini",
+        "ark": "ark",
+        "api": "koci",
+    }
     assert all(provider.sandbox and provider.url.startswith("sandbox:/") for provider in house.providers.values())
     assert all(pool.secrets == ("sandbox-key",) for pool in house.keys.values())
     assert house.secrets == frozenset()
@@ -82,10 +100,15 @@ def test_the_real_vendors_serve_the_same_house(house: House) -> None:
     assert {name: model.price for name, model in real.models.items()} == {
         name: model.price for name, model in house.models.items()
     }
-    assert set(real.providers) == {"openai", "aioagi", "google", "linkai"}
+    assert set(real.providers) == {
+        *("openai", "aioagi", "google", "linkai", "ark"),
+        *("koukoutu-sync", "koukoutu-async", "koukoutu-gemini"),
+    }
 
 
-@pytest.mark.parametrize("played", ["openai", "gemini", "linkai"])
+@pytest.mark.parametrize(
+    "played", ["openai", "gemini", "linkai", "ark", "koukoutu-sync", "koukoutu-async", "koukoutu-gemini"]
+)
 def test_the_sandbox_has_the_facts_of_the_vendor_it_plays(played: str, house: House) -> None:
     real = load(ROOT / "examples" / "real-vendors" / "routes.yaml", VENDOR_KEYS)
     vendor, player = real.providers["google" if played == "gemini" else played], house.providers[f"sandbox-{played}"]
@@ -132,6 +155,13 @@ TABLES = [
     ("sandbox-gemini/gemini-3.1-flash-image", "4K", "8:1", (12288, 1536)),
     ("sandbox-gemini/gemini-3-pro-image", "1K", "9:16", (768, 1376)),
     ("sandbox-gemini/gemini-2.5-flash-image", "1K", "21:9", (1536, 672)),
+    ("sandbox-anthropic/picture-1", "2K", "16:9", (2752, 1536)),
+    ("sandbox-ark/seedream-4.0", "1K", "16:9", (1312, 736)),
+    ("sandbox-ark/seedream-4.0", "4K", "4:3", (4704, 3520)),
+    ("sandbox-ark/seedream-4.5", "4K", "21:9", (6240, 2656)),
+    ("sandbox-ark/seedream-5.0-lite", "3K", "9:16", (2304, 4096)),
+    ("sandbox-ark/seedream-5.0-pro", "2K", "16:9", (2816, 1584)),
+    ("sandbox-ark/seedream-5.0-pro", "1.5K", "1:1", (1536, 1536)),
 ]
 
 
@@ -177,6 +207,11 @@ LIMITS = [
     ("sandbox-linkai/gemini-3-pro-image-preview", "tier_ratio", "1K", None, 3, False, 1),
     ("sandbox-linkai/gemini-3.1-flash-image-preview", "tier_ratio", "1K", None, 3, False, 1),
     ("sandbox-linkai/gemini-2.5-flash-image", "ratio", None, None, 3, False, 1),
+    ("sandbox-anthropic/picture-1", "tier_ratio", "1K", None, 20, False, 1),
+    ("sandbox-ark/seedream-4.0", "pixels", "2K", None, 14, False, 1),
+    ("sandbox-ark/seedream-4.5", "pixels", "2K", None, 14, False, 1),
+    ("sandbox-ark/seedream-5.0-lite", "pixels", "2K", None, 14, False, 1),
+    ("sandbox-ark/seedream-5.0-pro", "pixels", "2K", None, 10, False, 1),
 ]
 
 
@@ -198,7 +233,15 @@ def test_the_card_with_rules_and_words(house: House) -> None:
     assert found.takes["compression"] is None
     assert found.takes["background"] == ("opaque", "auto")
     assert found.renames == {"quality": {"standard": "medium", "hd": "high"}}
-    assert (found.prompt_chars, found.inputs.max_bytes) == (32_000, 50 * 1024 * 1024)
+    assert (found.prompt_chars, found.inputs.max_bytes, found.stream) == (32_000, 50 * 1024 * 1024, True)
+    assert (found.inputs.mask_edits, found.inputs.policy) == ("alpha", "convert")
+
+
+@pytest.mark.parametrize("name", ["gemini-2.5-flash-image", "gemini-3-pro-image", "gemini-3.1-flash-image"])
+def test_inline_files(name: str, house: House) -> None:
+    rules = card(house, f"sandbox-gemini/{name}").inputs
+    assert rules.max_bytes == 7 * 1024 * 1024
+    assert set(rules.mimes) == {"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"}
 
 
 ANSWERS = [
@@ -233,6 +276,52 @@ def test_what_a_refusal_means(vendor: str, status: int, code: str | None, body: 
     assert judge(real.providers[vendor].faults, status, code, body) == kind
 
 
+def test_seedream_has_an_id_for_every_friendly_name(house: House) -> None:
+    provider = house.providers["sandbox-ark"]
+    ids = provider.wire["models"]
+    assert {name: provider.models[name] for name in ids} == {name: provider.models[ids[name]] for name in ids}
+    assert set(provider.models) - set(ids) == {*ids.values(), "doubao-seedream-5-0-260128"}
+    bounds = {card.name: (card.size.min_pixels, card.size.max_pixels) for card in provider.models.values()}
+    assert bounds == {
+        "seedream-4.0": (921_600, 16_777_216),
+        "seedream-4.5": (3_686_400, 16_777_216),
+        "seedream-5.0-lite": (3_686_400, 10_404_496),
+        "seedream-5.0-pro": (921_600, 4_624_220),
+    }
+    limits = {(card.inputs.max_bytes, card.inputs.max_edge, card.inputs.policy) for card in provider.models.values()}
+    assert limits == {(10 << 20, 6000, "convert")}
+
+
+@pytest.mark.parametrize(
+    ("model", "tasks", "wire"),
+    [
+        ("background-removal", {"cutout"}, "none"),
+        ("stamp-background-removal", {"cutout"}, "none"),
+        ("image-extract", {"edit"}, "tier_ratio"),
+        ("image-shadow-v3", {"edit"}, "none"),
+        ("image-to-image", {"edit"}, "none"),
+        ("image-outpaint", {"edit"}, "none"),
+    ],
+)
+def test_what_koukoutu_does_with_a_picture(model: str, tasks: set[str], wire: str, house: House) -> None:
+    found = card(house, f"sandbox-koukoutu-async/{model}")
+    assert set(found.tasks) == tasks
+    assert found.size.wire == wire
+    assert (found.inputs.max, found.inputs.max_bytes, found.inputs.max_edge) == (1, 15 << 20, 10_000)
+
+
+def test_aioagi_takes_more_than_openai_and_the_sandbox_plays_it() -> None:
+    real = load(ROOT / "examples" / "real-vendors" / "routes.yaml", VENDOR_KEYS).providers
+    openai, aioagi = real["openai"].models["gpt-image-2"], real["aioagi"].models["gpt-image-2"]
+    assert aioagi.takes["background"] == ("transparent", "opaque", "auto")
+    same = replace(aioagi, name=openai.name, takes={**aioagi.takes, "background": openai.takes["background"]})
+    assert same == openai
+    played = read("", (ROOT / "providers" / "sandbox-aioagi.yaml").read_text("utf-8")).value
+    assert played["models"] == {"gpt-image-2": aioagi.name}
+    assert played["wire"] == real["aioagi"].wire == {"image": "image[]"}
+    assert openai.stream
+
+
 def test_where_the_real_vendors_are() -> None:
     real = load(ROOT / "examples" / "real-vendors" / "routes.yaml", VENDOR_KEYS).providers
     assert {name: (provider.url, provider.key_header, provider.key_prefix) for name, provider in real.items()} == {
@@ -240,6 +329,10 @@ def test_where_the_real_vendors_are() -> None:
         "aioagi": ("https://api.aiearth.dev/v1", "Authorization", "Bearer "),
         "google": ("https://generativelanguage.googleapis.com/v1beta", "x-goog-api-key", ""),
         "linkai": ("https://api.link-ai.tech/v1", "Authorization", "Bearer "),
+        "ark": ("https://ark.cn-beijing.volces.com/api/v3", "Authorization", "Bearer "),
+        "koukoutu-sync": ("https://sync.koukoutu.com/v1", "X-API-Key", ""),
+        "koukoutu-async": ("https://async.koukoutu.com/v1", "X-API-Key", ""),
+        "koukoutu-gemini": ("https://apis.koukoutu.com/v1beta", "Authorization", "Bearer "),
     }
 
 

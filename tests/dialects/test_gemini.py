@@ -82,6 +82,7 @@ def inline(media: Media, **more: Any) -> dict[str, Any]:
 
 LINK = "https://x.example/a.png"
 A, B = picture(10, 10), picture(20, 20, more=20_000)
+JPEG = from_bytes(b"\xff\xd8\xff\xc0\0\x11\x08\0\x10\0\x20\x03" + b"\0" * 9)
 
 TALKS: list[tuple[str, Any, str, tuple[Media, ...], str | None]] = [
     ("texts are joined", [{"parts": [{"text": "a"}, {"text": "b"}]}], "a\nb", (), "_contents"),
@@ -112,6 +113,13 @@ TALKS: list[tuple[str, Any, str, tuple[Media, ...], str | None]] = [
         "x",
         (),
         "contents",
+    ),
+    (
+        "a type that is none",
+        [{"parts": [{"inlineData": {"mimeType": "image/jpg", "data": base64(JPEG)}}, {"text": "x"}]}],
+        "x",
+        (JPEG,),
+        None,
     ),
     ("a link", [{"parts": [{"fileData": {"fileUri": LINK}}, {"text": "x"}]}], "x", (Media(url=LINK),), None),
     (
@@ -184,40 +192,6 @@ def test_marks_of_our_own_cannot_be_sent() -> None:
     job = parse([{"parts": [{"text": "x", "_input": 9}]}], _contents=[{"parts": [{"_input": 5}]}], _array=True)
     assert job.options == {}
     assert parse(path="models/m:streamGenerateContent").options == {"_array": True}
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "kind", "word"),
-    [
-        ("POST", "models/m:countTokens", "not_found", "models/m:generateContent"),
-        ("POST", "models/m:predict", "not_found", "models/m:streamGenerateContent"),
-        ("GET", PATH, "wrong_method", "POST"),
-        ("POST", "models", "wrong_method", "GET"),
-        ("POST", "files", "not_found", "models"),
-        ("POST", "images/generations", "not_found", "generateContent"),
-    ],
-)
-def test_no_such_call(method: str, path: str, kind: str, word: str) -> None:
-    for verb in (gemini.schema, gemini.parse):
-        with pytest.raises(Fault, match=word) as caught:
-            verb(Call(method, path))
-        assert caught.value.kind == kind
-
-
-@pytest.mark.parametrize(
-    ("path", "query", "model", "stream"),
-    [
-        ("models/a/b:generateContent", {}, "a/b", False),
-        ("models/a:b:generateContent", {}, "a:b", False),
-        ("publishers/google/models/m:generateContent", {}, "m", False),
-        ("models/m:streamGenerateContent", {"alt": "sse"}, "m", True),
-        ("models/m:streamGenerateContent", {}, "m", False),
-    ],
-)
-def test_paths(path: str, query: dict[str, str], model: str, stream: bool) -> None:
-    job = asked("gemini", post(path, {"contents": FOX}, **query))
-    assert (job.model, job.stream) == (model, stream)
-    assert asked("gemini", Call("GET", "models/a/b")) == Listing("a/b")
 
 
 # (recording, at which request, what the job is, names of the options)
@@ -382,7 +356,7 @@ def test_catalogue() -> None:
     assert plain(gemini.catalogue(["a", "b"], Listing()).body)["models"][1] == {
         "name": "models/b",
         "displayName": "b",
-        "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
+        "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens", "predict"],
     }
     assert plain(gemini.catalogue(["a", "b"], Listing("b")).body)["name"] == "models/b"
     with pytest.raises(Fault, match="did you mean 'gemini-3-pro-image'"):

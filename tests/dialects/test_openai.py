@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from koci_proxy.faults import KINDS, Fault
-from koci_proxy.types import AUTO, Done, Job, Listing, Media, Partial, Progress, Result, Size
+from koci_proxy.types import AUTO, Done, Job, Listing, Media, Note, Partial, Progress, Result, Size
 from koci_proxy.wire import Call, base64, data_uri
 
 from .wires import CAPTURES, DIALECTS, answered, asked, captured, picture, plain, post, read, target
@@ -44,6 +44,10 @@ PARSED: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"background": "transparent", "quality": "hd"}, {"background": "transparent", "quality": "hd"}),
     ({"style": "vivid"}, {"style": "vivid"}),
     ({"moderation": "low", "user": "u", "nobody": [1]}, {"options": {"moderation": "low", "user": "u", "nobody": [1]}}),
+    (
+        {"complexity": "low", "frame_count": 9, "svg": {"model": "x"}},
+        {"options": {"complexity": "low", "frame_count": 9, "svg": {"model": "x"}}},
+    ),
     ({"_events": "x"}, {}),
 ]
 
@@ -103,7 +107,18 @@ def test_a_body_that_is_no_object() -> None:
     ("method", "path", "kind", "word"),
     [
         ("POST", "images/generation", "not_found", "there are: images/generations"),
-        ("POST", "chat/completions", "not_found", "images/edits"),
+        ("POST", "completions", "not_found", "there are: chat/completions"),
+        ("POST", "images", "not_found", "images/edits"),
+        ("GET", "chat/completions", "wrong_method", "POST"),
+        ("GET", "chat/completions/chatcmpl-1", "not_found", "not kept here"),
+        ("GET", "responses/resp_1", "not_found", "not kept here"),
+        ("POST", "responses/resp_1/cancel", "not_found", "not kept here"),
+        ("POST", "files", "not_found", "image_url"),
+        ("GET", "files", "not_found", "images/edits"),
+        ("GET", "files/file-1/content", "not_found", "data URI"),
+        ("DELETE", "files/file-1", "not_found", "data URI"),
+        ("POST", "uploads", "not_found", "images/edits"),
+        ("DELETE", "models/image-2", "wrong_method", "GET"),
         ("POST", "images/generations/images/generations", "not_found", "images/generations"),
         ("GET", GENERATE, "wrong_method", "POST"),
         ("POST", "models", "wrong_method", "GET"),
@@ -139,6 +154,9 @@ CAPTURED: list[tuple[str, dict[str, Any], int, dict[str, Any]]] = [
     ("openai-python-3.52.0-images_edit_stream_true", {"stream": True, "partials": 2, "deliver": "base64"}, 1, {}),
     ("openai-node-7.55.0-edit_stream_file", {"model": "image-2-hd"}, 1, {}),
     ("openai-node-7.55.0-edit_array_mask", {"n": 2}, 2, {}),
+    ("openai-node-7.55.0-edit_tofile_notype", {"model": "m"}, 1, {}),
+    ("openai-node-6.49.0-edit_stream_file", {"model": "image-2-hd"}, 1, {}),
+    ("openai-node-6.49.0-edit_array_mask", {"n": 2}, 2, {}),
     ("openai-node-7.55.0-generate", {"prompt": "猫", "quality": "hd"}, 0, {}),
     ("openai-node-7.55.0-generate_stream", {"stream": True, "partials": 1}, 0, {}),
     ("openai-node-7.55.0-extra_body", {"size": Size("2K", "16:9")}, 0, {}),
@@ -174,6 +192,10 @@ def test_a_recorded_edit_with_file_ids_and_a_variation_are_refused() -> None:
     with pytest.raises(Fault, match="image_url") as caught:
         asked("openai", call)
     assert caught.value.field == "images[1].file_id"
+    [call] = captured("openai/openai-python-3.52.0-files_create")
+    with pytest.raises(Fault, match="no file store") as caught:
+        asked("openai", call)
+    assert caught.value.status == 404
     [call] = captured("openai/openai-python-3.52.0-images_variation")
     with pytest.raises(Fault) as caught:
         asked("openai", call)
@@ -303,6 +325,19 @@ def test_a_stream_of_generations_keeps_its_events_when_pictures_make_it_an_edit(
     assert job.task == "edit"
     [frame] = openai.frame(Done(RESULT), job)
     assert frame.event == "image_generation.completed"
+
+
+def test_a_preview_stays_in_the_stream_where_the_pictures_are_linked() -> None:
+    job = replace(JOB, stream=True, partials=1)
+    [frame] = openai.frame(Partial(picture(), 1), job)
+    assert frame.data["b64_json"] == base64(picture())
+    assert frame.data["partial_image_index"] == 1
+    assert openai.end(job) == b""
+
+
+def test_a_stream_tells_its_notes_in_the_end() -> None:
+    two = replace(RESULT, media=RESULT.media * 2, notes=(Note("style", "left out", "vivid"),))
+    assert [frame.data.get("notes") for frame in openai.frame(Done(two), JOB)] == [None, ["style: left out (vivid)"]]
 
 
 def test_a_fault_in_a_stream_is_nested() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from koci_proxy.faults import Fault
-from koci_proxy.types import Job, Media, Size
-from koci_proxy.wire import Form, Json, Raw, Reply
+from koci_proxy.types import Done, Job, Media, Partial, Result, Size
+from koci_proxy.wire import Form, Frame, Json, Raw, Reply
 
 from .wires import CAPTURES, DIALECTS, picture, plain, read, target
 
@@ -117,9 +117,14 @@ def test_recorded_answers() -> None:
     assert [media.pixels for media in made.media] == [(2, 2)]
     assert made.usage["total_tokens"] == 100
     assert made.extras == {"background": "opaque", "quality": "high"}
-    linked = openai.decode(recorded("aioagi_ok"), JOB, target("openai"))
-    assert linked.media == (Media(url="https://cdn.example/20260422/x.webp"),)
-    assert linked.extras == {"revised_prompts": ("",)}
+    links = {
+        "aioagi_ok": "https://cdn.example/20260422/x.webp",
+        "openai_images_response_url": "https://proxy.example/storage/images/x.png",
+    }
+    for name, link in links.items():
+        linked = openai.decode(recorded(name), JOB, target("openai"))
+        assert linked.media == (Media(url=link),)
+        assert linked.extras == {"revised_prompts": ("",)}
     with pytest.raises(Fault, match="blocked by safety check") as caught:
         openai.decode(replace(recorded("openai_error_moderation_400"), status=400), JOB, target("openai"))
     assert caught.value.kind == "refused"
@@ -131,3 +136,103 @@ def test_recorded_answers() -> None:
 
 def recorded(name: str) -> Reply:
     return Reply(200, {}, Json(read((CAPTURES / "answers" / f"{name}.json").read_bytes())))
+
+
+# --- streams --------------------------------------------------------------------------------------------------------
+
+STREAMS = target("openai")
+STREAMS = replace(STREAMS, card=replace(STREAMS.card, stream=True))
+
+
+def test_a_stream_is_asked_for_where_the_card_has_one() -> None:
+    job = replace(JOB, stream=True, partials=2)
+    assert plain(openai.encode(job, target("openai")).body).keys() == {"prompt", "model"}
+    assert plain(openai.encode(job, STREAMS).body) == {
+        **{"prompt": "fox", "model": "the-model"},
+        **{"stream": True, "partial_images": 2},
+    }
+    assert "partial_images" not in plain(openai.encode(replace(job, partials=0), STREAMS).body)
+    edit = openai.encode(replace(job, inputs=(picture(),)), STREAMS).body
+    assert edit.fields[2:4] == (("stream", "true"), ("partial_images", "2"))
+
+
+@pytest.mark.parametrize(
+    ("wire", "count", "name"), [({}, 1, "image"), ({}, 2, "image[]"), ({"image": "image[]"}, 1, "image[]")]
+)
+def test_what_the_form_calls_a_picture(wire: dict[str, Any], count: int, name: str) -> None:
+    body = openai.encode(replace(JOB, inputs=(picture(),) * count), replace(target("openai"), wire=wire)).body
+    assert [field for field, value in body.fields if isinstance(value, Media)] == [name] * count
+
+
+def told(data: Any, name: str | None = None) -> Any:
+    return openai.event(Frame(name, data), JOB, STREAMS)
+
+
+@pytest.mark.parametrize("task", ["generation", "edit"])
+def test_recorded_streams(task: str) -> None:
+    sample = (CAPTURES / "answers" / f"openai_image_{task}_stream.sse.txt").read_text()
+    events = [told(read(line[6:].encode())) for line in sample.splitlines() if line.startswith("data: ")]
+    preview, done = events
+    assert isinstance(preview, Partial)
+    assert (preview.media.pixels, preview.index) == ((2, 2), 0)
+    assert isinstance(done, Done)
+    assert done.result.media[0].pixels == (2, 2)
+    assert done.result.usage["total_tokens"] == 100
+    assert (done.result.created, done.result.extras) == (1716700000, {"background": "opaque", "quality": "high"})
+
+
+LINK = "https://x.example/a.png"
+EVENTS: list[tuple[Any, str | None, Any]] = [
+    (
+        {"type": "image_edit.partial_image", "b64_json": picture(), "partial_image_index": 2},
+        None,
+        Partial(picture(), 2),
+    ),
+    ({"b64_json": picture(), "partial_image_index": -1}, "image_generation.partial_image", Partial(picture(), 0)),
+    ({"type": "image_generation.partial_image", "url": LINK}, None, None),
+    ({"type": "image_generation.completed", "url": LINK}, None, Done(Result((Media(url=LINK),)))),
+    ({"url": LINK, "error": None}, "image_edit.completed", Done(Result((Media(url=LINK),)))),
+    ({"created": 5, "data": [{"url": LINK}]}, None, Done(Result((Media(url=LINK),), created=5))),
+    ({"type": "ping"}, "ping", None),
+    ({}, None, None),
+    ([], None, None),
+    ("x", "image_generation.completed", None),
+]
+
+
+@pytest.mark.parametrize(("data", "name", "event"), EVENTS)
+def test_events(data: Any, name: str | None, event: Any) -> None:
+    assert told(data, name) == event
+
+
+NESTED = {"type": "image_generation_user_error", "code": "moderation_blocked", "message": "no"}
+ERRORS: list[tuple[Any, str]] = [
+    ({"type": "error", "error": NESTED}, "refused"),
+    ({"error": NESTED}, "refused"),
+    ({"type": "error", "code": "moderation_blocked", "message": "no"}, "refused"),
+    ({"type": "error", "code": "rate_limit_exceeded", "message": "no"}, "key_busy"),
+    ({"type": "error", "error": {"type": "invalid_request_error", "message": "no", "param": "size"}}, "bad_request"),
+    ({"type": "error", "error": {"type": "server_error", "message": "no"}}, "down"),
+    ({"type": "error", "error": "plain"}, "down"),
+    ({"type": "error", "message": "no"}, "down"),
+    ({"type": "image_generation.failed", "error": {"code": "moderation_blocked"}}, "refused"),
+    ({"type": "image_generation.failed"}, "down"),
+    ({"type": "image_generation.completed"}, "empty"),
+    ({"type": "image_generation.completed", "b64_json": "@@"}, "garbled"),
+    ({"type": "image_generation.partial_image", "b64_json": "@@"}, "garbled"),
+    ({"data": []}, "empty"),
+]
+
+
+@pytest.mark.parametrize(("data", "kind"), ERRORS)
+def test_errors_in_a_stream(data: Any, kind: str) -> None:
+    with pytest.raises(Fault) as caught:
+        told(data)
+    assert caught.value.kind == kind
+
+
+def test_a_recorded_error_in_a_stream() -> None:
+    sample = (CAPTURES / "answers" / "openai_stream_error.sse.txt").read_text()
+    with pytest.raises(Fault, match="blocked by safety check") as caught:
+        told(read(sample.partition("data: ")[2].encode()), "error")
+    assert caught.value.details["moderation_details"] == {"moderation_stage": "output", "categories": ["violence"]}

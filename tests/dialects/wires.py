@@ -23,6 +23,8 @@ from koci_proxy.wire import Body, Call, Form, Json, Reply
 ROOT = Path(__file__).parents[2]
 CAPTURES = ROOT / "tests" / "captures"
 DIALECTS = load([ROOT / "plugins"], []).dialects
+DOORS = {name: module for name, module in DIALECTS.items() if hasattr(module, "parse")}
+VENDORS = {name: module for name, module in DIALECTS.items() if hasattr(module, "encode")}
 SCHEMAS = Schemas([ROOT / "schemas"])
 
 
@@ -105,7 +107,7 @@ def _call(request: Mapping[str, Any]) -> Call:
     method, line = request.get("request_line", "POST /").split()[:2]
     url = urlsplit(request.get("target", line))
     path = unquote(re.sub(r"^/(?=v1/)", "/openai/", url.path))
-    found = address.split(path, ("openai", "google"))
+    found = address.split(path, ("openai", "google", "anthropic"))
     assert found is not None
     body: Body = None
     if "multipart_parts" in request:

@@ -9,11 +9,15 @@ import pytest
 from .processes import House, Sandbox, proxy, sandbox
 
 ROUTES = """
-platforms: {openai: openai, google: gemini, antigravity: gemini, linkai: linkai}
+platforms: {openai: openai, google: gemini, antigravity: gemini, anthropic: anthropic, linkai: linkai}
 models:
   via-openai: {price: 4, to: sandbox-openai/gpt-image-2}
   via-gemini: {price: 4, to: sandbox-gemini/gemini-3.1-flash-image}
+  via-aioagi: {price: 4, to: sandbox-aioagi/gpt-image-2}
   via-linkai: {price: 4, to: sandbox-linkai/gpt-image-2}
+  via-anthropic: {price: 4, to: sandbox-anthropic/picture-1}
+  via-anthropic-link: {price: 4, to: sandbox-anthropic/picture-1-link}
+  via-anthropic-markdown: {price: 4, to: sandbox-anthropic/picture-1-markdown}
   exact: {price: 4, size_policy: exact, to: sandbox-openai/gpt-image-2}
   either: {price: 4, to: [sandbox-linkai/gpt-image-2, sandbox-openai/gpt-image-2]}
 """

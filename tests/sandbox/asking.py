@@ -15,6 +15,7 @@ from koci_proxy.sandbox import Running
 OPENAI = "/openai/v1/images/generations"
 EDITS = "/openai/v1/images/edits"
 LINKAI = "/linkai/v1/images/generations"
+ARK = "/ark/api/v3/images/generations"
 FLASH = "/google/v1beta/models/gemini-3.1-flash-image:generateContent"
 STREAM = "/google/v1beta/models/gemini-3.1-flash-image:streamGenerateContent?alt=sse"
 

@@ -114,6 +114,7 @@ async def test_streams(client: httpx.AsyncClient, partials: int, n: int, names: 
     assert [one["type"] for one in data] == names
     assert [one["partial_image_index"] for one in data if "partial" in one["type"]] == list(range(partials))
     assert all(opened(base64.b64decode(one["b64_json"])).size == (1024, 1024) for one in data)
+    assert len({one["b64_json"] for one in data}) == len(data), "a preview is no copy of another picture"
 
 
 async def test_streams_an_edit(client: httpx.AsyncClient) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from koci_proxy.sandbox.openai_rules import free_size
-from koci_proxy.sandbox.tables import GEMINI, LINKAI, TEN, Table, nearest_ratio
+from koci_proxy.sandbox.tables import ARK, GEMINI, LINKAI, TEN, Table, nearest_ratio
 
 ROWS = [
     (model, tier, ratio, pixels)
-    for tables in (GEMINI, LINKAI)
+    for tables in (GEMINI, LINKAI, ARK)
     for model, table in tables.items()
     for tier, row in table.items()
     for ratio, pixels in row.items()
@@ -38,6 +38,9 @@ def test_gpt_image_keeps_its_own_rules(pixels: tuple[int, int]) -> None:
         (GEMINI["gemini-2.5-flash-image"], ["1K"], 10),
         (LINKAI["gpt-image-2"], ["1K", "2K", "4K"], 5),
         (LINKAI["doubao-seedream-4.5"], ["2K", "4K"], 10),
+        (ARK["doubao-seedream-4-0-250828"], ["1K", "2K", "4K"], 10),
+        (ARK["doubao-seedream-5-0-260128"], ["2K", "3K"], 10),
+        (ARK["doubao-seedream-5-0-pro-260628"], ["1K", "1.5K", "2K"], 10),
     ],
 )
 def test_tiers_and_ratios(table: Table, tiers: list[str], ratios: int) -> None:

@@ -13,15 +13,16 @@ import pytest
 
 from koci_proxy.sandbox import Options, Running, app, start
 
-from .asking import EDITS, FLASH, LINKAI, OPENAI, STREAM, b64_images, client_of, gemini, opened, png, result_images
+from .asking import ARK, EDITS, FLASH, LINKAI, OPENAI, STREAM, b64_images, client_of, gemini, opened, png, result_images
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
-SHAPES = {"openai": OPENAI, "google": FLASH, "linkai": LINKAI}
+SHAPES = {"openai": OPENAI, "google": FLASH, "linkai": LINKAI, "ark": ARK}
 
 
 def body_of(shape: str, prompt: str = "a fox") -> dict[str, Any]:
-    return gemini({"text": prompt}) if shape == "google" else {"model": "gpt-image-2", "prompt": prompt}
+    model = "doubao-seedream-4-0-250828" if shape == "ark" else "gpt-image-2"
+    return gemini({"text": prompt}) if shape == "google" else {"model": model, "prompt": prompt}
 
 
 async def said(client: httpx.AsyncClient, shape: str, fault: str) -> httpx.Response:
@@ -35,6 +36,7 @@ async def said(client: httpx.AsyncClient, shape: str, fault: str) -> httpx.Respo
         ("google", "refuse", 200, {"blockReason": "PROHIBITED_CONTENT"}),
         ("google", "refuse=output", 200, {"finishReason": "IMAGE_SAFETY"}),
         ("linkai", "refuse", 409, {"type": "invalid_request_error"}),
+        ("ark", "refuse", 400, {"code": "InputTextSensitiveContentDetected"}),
         ("openai", "limit=7", 429, {"code": "rate_limit_exceeded"}),
         ("google", "limit=7", 429, {"status": "RESOURCE_EXHAUSTED", "retryDelay": "7s"}),
         ("linkai", "limit=7", 429, {"type": "invalid_request_error"}),
@@ -102,7 +104,7 @@ async def test_truncated_json(client: httpx.AsyncClient, shape: str) -> None:
 
 
 async def files_of(client: httpx.AsyncClient, shape: str, answer: httpx.Response) -> list[bytes]:
-    if shape == "linkai":
+    if shape in ("linkai", "ark"):
         return [(await client.get(one["url"])).content for one in answer.json()["data"]]
     return (b64_images if shape == "openai" else result_images)(answer.json())
 
@@ -114,7 +116,8 @@ async def test_not_an_image(client: httpx.AsyncClient, shape: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "pixels"), [("openai", (1024, 1024)), ("google", (1024, 1024)), ("linkai", (2048, 1152))]
+    ("shape", "pixels"),
+    [("openai", (1024, 1024)), ("google", (1024, 1024)), ("linkai", (2048, 1152)), ("ark", (2048, 2048))],
 )
 async def test_wrong_size(client: httpx.AsyncClient, shape: str, pixels: tuple[int, int]) -> None:
     (data,) = await files_of(client, shape, await said(client, shape, "wrong-size"))
@@ -199,7 +202,9 @@ async def test_bench_pictures_have_the_size_asked(client: httpx.AsyncClient, sha
     for _ in range(2):
         (data,) = await files_of(client, shape, await client.post(SHAPES[shape], json=body_of(shape, "bench:3")))
         assert len(data) == 3 * 1024 * 1024
-    assert opened(data).size == {"openai": (2048, 2048), "google": (1024, 1024), "linkai": (2048, 1152)}[shape]
+    square = (2048, 2048)
+    sizes = {"openai": square, "google": (1024, 1024), "linkai": (2048, 1152), "ark": square}
+    assert opened(data).size == sizes[shape]
 
 
 async def test_bench_by_model(client: httpx.AsyncClient) -> None:

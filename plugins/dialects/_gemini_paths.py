@@ -1,0 +1,68 @@
+"""Where a request of the Gemini shape goes: its path read apart, in the spellings that Google's clients have for it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from koci_proxy.faults import Fault
+from koci_proxy.wire import Call
+from koci_proxy.words import no_such_path, wrong_method
+
+from . import _gemini_files
+
+METHODS = ("generateContent", "streamGenerateContent", "countTokens", "predict")
+PATHS = (*(f"models/{{model}}:{method}" for method in METHODS), "models", "models/{model}", "upload/files")
+
+# Clients in Vertex mode put these before the path, the longer one when they have a project instead of a key.
+_VERTEX = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/google/)?")
+_INSTEAD = {
+    "interactions": "pictures are made by models/{model}:generateContent",
+    "files": "files are only taken in, by upload/files, and used as fileData in models/{model}:generateContent",
+    "cachedContents": "send the contents with each models/{model}:generateContent",
+    "batches": "send each request to models/{model}:generateContent",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`method` is one of METHODS, `models`, `tunedModels`, `begin` or `finish`; `name` a model or an upload's token."""
+
+    method: str
+    name: str = ""
+
+
+def route(call: Call) -> Route:
+    """What a request asks for. A method stands behind the last colon, and a model may hold slashes.
+
+    `Fault` not_found says what there is, wrong_method what to use.
+    """
+    path = _VERTEX.sub("", call.path.strip("/"))
+    head, _, rest = path.partition("/")
+    if head == "upload":
+        return _upload(call, path)
+    if head in _INSTEAD:
+        raise Fault("not_found", f"there is no path {head!r} here: {_INSTEAD[head]}")
+    if head not in ("models", "tunedModels"):
+        raise no_such_path(path, PATHS)
+    while rest.startswith("models/"):  # written into `models/{model}` by programs whose model's name has it already
+        rest = rest.removeprefix("models/")
+    model, _, method = rest.rpartition(":") if ":" in rest else (rest, "", "")
+    if method and method not in METHODS:
+        raise no_such_path(path, [f"models/{model}:{each}" for each in METHODS])
+    right = "POST" if method else "GET"
+    if call.method.upper() != right:
+        raise wrong_method(call.method, path, right)
+    own = f"{head}/{model}" if head == "tunedModels" and model else model
+    return Route(method or (head if not model else "models"), own)
+
+
+def _upload(call: Call, path: str) -> Route:
+    words = path.split("/")
+    if words[1:2] != ["files"] or len(words) > 3:
+        raise no_such_path(path, PATHS)
+    right = ("POST",) if len(words) == 2 else ("POST", "PUT")
+    if call.method.upper() not in right:
+        raise wrong_method(call.method, words[0] + "/files", "POST")
+    _gemini_files.check(call.headers, begins=len(words) == 2)
+    return Route("begin") if len(words) == 2 else Route("finish", words[2])

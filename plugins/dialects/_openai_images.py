@@ -1,0 +1,160 @@
+"""The Images paths of the OpenAI door: `images/generations` and `images/edits`, whole and as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from koci_proxy import sizes
+from koci_proxy.faults import Fault
+from koci_proxy.fields import Fields, bad, picture, pixels_of
+from koci_proxy.types import Delivery, Done, Event, Job, Media, Partial, Progress, Result
+from koci_proxy.wire import Call, Frame, Json, Reply, base64, url
+
+DIALECT = "openai"
+PROMPT_CHARS = 32_000
+FORMATS: Mapping[str, Delivery] = {"url": "url", "b64_json": "base64"}
+
+
+def parse(call: Call, edit: bool) -> Job:
+    """What the app wants. `Fault` bad_request names the field."""
+    fields = Fields(call.body)
+    prompt, model = fields.required("prompt", PROMPT_CHARS), fields.required("model")
+    inputs = _inputs(fields)
+    if edit and not inputs:
+        raise Fault("bad_request", "image is required", field="image", code="missing_required_parameter")
+    mask = fields.take("mask")
+    if mask is not None and not inputs:
+        raise bad("mask", "needs a picture to lie over")
+    stream = fields.flag("stream")
+    job = Job(
+        model,
+        prompt,
+        task="edit" if inputs else "generate",
+        inputs=inputs,
+        mask=reference(mask, "mask") if mask is not None else None,
+        n=fields.whole("n", 1, 10) or 1,
+        size=sizes.tier_and_ratio(fields.text("size"), fields.text("aspect_ratio")),
+        deliver=_delivery(fields.choice("response_format", FORMATS), stream),
+        stream=stream,
+        partials=fields.whole("partial_images", 0, 3) or 0,
+        dialect=DIALECT,
+        **picture_words(fields),
+    )
+    mark = {"_events": "image_generation"} if inputs and not edit else {}
+    return replace(job, options=fields.rest() | mark)
+
+
+def picture_words(fields: Fields) -> dict[str, Any]:
+    """The fields that say how a picture is to be made; every way to ask for one at this door has them."""
+    return {
+        "quality": fields.text("quality"),
+        "format": fields.text("output_format"),
+        "compression": fields.whole("output_compression", 0, 100),
+        "background": fields.text("background"),
+        "style": fields.text("style"),
+    }
+
+
+def _delivery(asked: str | None, stream: bool) -> Delivery:
+    """A stream carries pictures in itself unless the app says otherwise: its events know only b64_json."""
+    if asked is None:
+        return "base64" if stream else "url"
+    return FORMATS[asked]
+
+
+def _inputs(fields: Fields) -> tuple[Media, ...]:
+    """Reference pictures in order: `image` as files of a form come, `images` as JSON has them."""
+    return tuple(
+        reference(each, f"{name}[{at}]") for name in ("image", "images") for at, each in enumerate(fields.several(name))
+    )
+
+
+def reference(value: Any, field: str) -> Media:
+    """A picture itself, or an object that holds its `image_url`."""
+    if not isinstance(value, Mapping):
+        return picture(value, field)
+    if value.get("file_id") is not None:
+        raise bad(f"{field}.file_id", "cannot be used: there is no file store here; send the picture or its image_url")
+    link = value.get("image_url")
+    if isinstance(link, Mapping):
+        link = link.get("url")
+    return picture(link, f"{field}.image_url")
+
+
+def render(result: Result, job: Job) -> Reply:
+    """The answer to an app. `Result.created` should be set; 0 stands for a time nobody knows."""
+    revised = result.extras.get("revised_prompts") or ()
+    body: dict[str, Any] = {
+        "created": result.created or 0,
+        "data": [
+            _spelled(media, job) | ({"revised_prompt": revised[at]} if at < len(revised) else {})
+            for at, media in enumerate(result.media)
+        ],
+        **facts(result.media, result.extras, job),
+    }
+    if result.usage:
+        body["usage"] = dict(result.usage)
+    if result.text:
+        body["text"] = result.text  # what else the model said; official clients keep fields they do not know
+    return Reply(200, {}, Json(body))
+
+
+def _spelled(media: Media, job: Job) -> dict[str, Any]:
+    return {"url": url(media)} if job.deliver == "url" else {"b64_json": base64(media)}
+
+
+def facts(media: Sequence[Media], extras: Mapping[str, Any], job: Job) -> dict[str, str]:
+    """What came: by the pictures' own bytes where they tell, else as the vendor said, else as asked; what none tells
+    is not there."""
+    kind, _, form = ((media[0].mime if media else None) or "").partition("/")
+    found = {
+        "background": extras.get("background") or job.background,
+        "output_format": form.removesuffix("+xml") if kind == "image" else None,
+        "quality": extras.get("quality") or job.quality,
+        "size": pixels_of(media),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def frame(event: Event, job: Job) -> tuple[Frame, ...]:
+    """The frames of one event: none for progress, one for a preview, one for each finished picture."""
+    match event:
+        case Progress():
+            return ()
+        case Partial(media, index):
+            preview = {"b64_json": base64(media)}  # a preview is never stored, so it has no link
+            return (_frame("partial_image", media, preview, {}, None, job, {"partial_image_index": index}),)
+        case Done(result):
+            last = len(result.media) - 1
+            return tuple(
+                _frame(
+                    *("completed", media, _spelled(media, job), result.extras, result.created, job),
+                    _told(result) if at == last else {},
+                )
+                for at, media in enumerate(result.media)
+            )
+
+
+def _told(result: Result) -> dict[str, Any]:
+    """What is told once, at the end: the usage, and the notes, which a begun stream's headers cannot carry."""
+    notes = {"notes": [str(note) for note in result.notes]} if result.notes else {}
+    return ({"usage": dict(result.usage)} if result.usage else {}) | notes
+
+
+def _frame(
+    name: str,
+    media: Media,
+    spelled: Mapping[str, Any],
+    extras: Mapping[str, Any],
+    created: int | None,
+    job: Job,
+    more: Mapping[str, Any],
+) -> Frame:
+    prefix = job.options.get("_events") or ("image_edit" if job.task == "edit" else "image_generation")
+    # The clients' event types have these as required fields.
+    known = {"size": "auto", "quality": "auto", "background": "auto", "output_format": "png"}
+    known |= facts([media], extras, job)
+    data = {"type": f"{prefix}.{name}", **spelled, "created_at": created or 0, **known, **more}
+    return Frame(data["type"], data)

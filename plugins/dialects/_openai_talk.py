@@ -1,0 +1,123 @@
+"""A conversation of the OpenAI door as a wish for a picture: what chat completions and the Responses API share.
+
+The prompt is what the user said last, with what the system says before it. Pictures are taken from every turn, in
+order: those of the user, and those this house made before, so that "make it blue" changes the last one. What was said
+in earlier turns is left out, with a note: a picture model goes by one prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from koci_proxy.faults import Fault
+from koci_proxy.fields import bad
+from koci_proxy.types import Job, Media, Note
+
+PROMPT_CHARS = 32_000
+SYSTEM = ("system", "developer")
+# What goes with a wish for a picture to a vendor of this shape; any other word of a conversation does not.
+PASSED = ("moderation", "user", "safety_identifier", "input_fidelity", "complexity")
+_LINK = re.compile(r"!\[[^\]]*\]\((https?://[^\s)]+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side said and showed."""
+
+    role: str
+    texts: tuple[str, ...] = ()
+    pictures: tuple[Media, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a conversation comes to."""
+
+    prompt: str
+    inputs: tuple[Media, ...]
+    notes: tuple[Note, ...] = field(default=())
+
+
+def wish(turns: Sequence[Turn], where: str) -> Wish:
+    """`where` is the field that holds the conversation. `Fault` bad_request if the user says nothing in the end."""
+    spoken = [turn for turn in turns if turn.role not in SYSTEM]
+    last = len(spoken)
+    while last and spoken[last - 1].role == "user":
+        last -= 1
+    asked, before = spoken[last:], spoken[:last]
+    system = _texts(turn for turn in turns if turn.role in SYSTEM)
+    prompt = "\n\n".join(text for text in ("\n".join(system), "\n".join(_texts(asked))) if text)
+    if not _texts(asked):
+        raise Fault("bad_request", f"{where}: the last turn must be the user's and say what to draw", field=where)
+    if len(prompt) > PROMPT_CHARS:
+        raise bad(where, f"must come to a prompt of at most {PROMPT_CHARS} characters, not {len(prompt)}")
+    notes = [Note(where, "emulated", "what the system says stands before the prompt")] if system else []
+    if _texts(before):
+        notes.append(Note(where, "left out", "the words of earlier turns: the prompt is what the user said last"))
+    pictures = [media for turn in (*before, *asked) for media in turn.pictures]
+    shown = {media.url for media in pictures}
+    linked = [Media(url=link) for link in _linked(before) if link not in shown]
+    return Wish(prompt, (*linked, *pictures), tuple(notes))
+
+
+def _texts(turns: Iterable[Turn]) -> list[str]:
+    return [text for turn in turns for text in turn.texts if text.strip()]
+
+
+def _linked(turns: Sequence[Turn]) -> list[str]:
+    """The pictures that the last answer shows as Markdown links: a client that keeps only texts keeps these."""
+    answers = [turn for turn in turns if turn.role == "assistant"]
+    return list(dict.fromkeys(link for text in (answers[-1].texts if answers else ()) for link in _LINK.findall(text)))
+
+
+def left(rest: Mapping[str, Any], silent: Iterable[str], under: str = "") -> tuple[dict[str, Any], tuple[Note, ...]]:
+    """(options, notes): of the fields nobody took, those a vendor of this shape is sent, and a note of each other one.
+
+    `silent` say nothing about the picture or the answer, so that nothing is lost with them.
+    """
+    options = {name: value for name, value in rest.items() if name in PASSED}
+    quiet = {*PASSED, *silent}
+    notes = [Note(under + name, "left out", "says nothing to a picture model") for name in rest if name not in quiet]
+    return options, tuple(notes)
+
+
+def number(job: Job) -> str:
+    """What the names of an answer's parts are made of: the number of its request."""
+    return str(job.options.get("_id", "")).removeprefix("req_")
+
+
+def said(result_text: str, pictures: Sequence[Media], deliver: str) -> str:
+    """What the answer says in words: the model's own, and each picture as a Markdown link where it has one."""
+    links = [f"![image]({media.url})" for media in pictures if media.url] if deliver == "url" else []
+    return "\n\n".join(text for text in (result_text.strip(), *links) if text)
+
+
+def texts_of(content: Any, where: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts of a content that is text itself or a list of parts; `where` names it in messages."""
+    if isinstance(content, str):
+        return (content,)
+    return tuple(
+        _text(part, f"{where}[{at}]") for at, part in enumerate(parts(content, where)) if part.get("type") in kinds
+    )
+
+
+def _text(part: Mapping[str, Any], where: str) -> str:
+    text = part.get("text")
+    if not isinstance(text, str):
+        raise bad(f"{where}.text", "must be text")
+    return text
+
+
+def parts(content: Any, where: str) -> list[Mapping[str, Any]]:
+    """The parts of a content; `Fault` bad_request unless it is a list of objects."""
+    if content is None or isinstance(content, str):
+        return []
+    if not isinstance(content, list):
+        raise bad(where, "must be text or a list of parts")
+    for at, part in enumerate(content):
+        if not isinstance(part, Mapping):
+            raise bad(f"{where}[{at}]", "must be an object")
+    return content

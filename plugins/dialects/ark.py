@@ -1,0 +1,250 @@
+"""The shape of Volcengine Ark's pictures (Seedream), towards apps and towards Ark or ModelArk: one path, JSON only.
+
+Read off Ark's pages as catalogues of June 2026 have them, and recorded requests of volcengine-python-sdk 5.0.54, which
+sends every unset field as null. A size is a tier or WxH, never a tier with a ratio: with a tier alone the model takes
+the ratio from the prompt, so a vendor is sent pixels. Ark marks pictures unless told not to: we always tell. Its
+streams hold whole pictures, no previews, so we ask vendors for none; towards an app the stream is made of what came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from koci_proxy import sizes
+from koci_proxy.faults import Fault
+from koci_proxy.fields import Fields, picture, pixels_of, respelled
+from koci_proxy.types import Delivery, Done, Event, Job, Listing, Media, Note, Result, Size, Target, Ticket
+from koci_proxy.wire import Call, Frame, Json, Reply, Spelled, base64, data_uri, url
+from koci_proxy.words import (
+    Complaint,
+    answer,
+    complaint,
+    from_vendor,
+    harmless,
+    no_such_model,
+    no_such_path,
+    retry_headers,
+    wrong_method,
+)
+
+from ._ark import failure, refusal
+
+NAME = "ark"
+KEEP_ALIVE = b": keep-alive\n\n"
+END = b"data: [DONE]\n\n"
+DELIVER: Delivery = "url"
+
+PATHS = {"images/generations": "POST", "models": "GET"}
+FORMATS: Mapping[str, Delivery] = {"url": "url", "b64_json": "base64"}
+
+
+# --- towards an app -------------------------------------------------------------------------------------------------
+
+
+def schema(call: Call) -> str | None:
+    """The schema a JSON body must fit; `Fault` not_found or wrong_method where there is nothing to ask for."""
+    return "ark-generations" if _route(call) == "images/generations" else None
+
+
+def _route(call: Call) -> str:
+    path = _path(call)
+    name = "models" if path.startswith("models/") else path
+    if name not in PATHS:
+        raise no_such_path(path, PATHS)
+    if call.method.upper() != PATHS[name]:
+        raise wrong_method(call.method, path, PATHS[name])
+    return name
+
+
+def _path(call: Call) -> str:
+    """The path without Ark's own beginning: `api/v3`, and `api/plan/v3` for the keys of a subscription."""
+    path = call.path.strip("/")
+    beginnings = ("api/v3/", "api/plan/v3/")
+    return next((path.removeprefix(each) for each in beginnings if path.startswith(each)), path)
+
+
+def parse(call: Call) -> Job | Listing:
+    """What the app wants; pictures to start from make it an edit. `Fault` bad_request names the field.
+
+    `watermark: false` and `sequential_image_generation: disabled` are what every vendor is asked for anyway.
+    """
+    if _route(call) == "models":
+        return Listing(_path(call).partition("/")[2] or None)
+    fields = Fields(call.body)
+    prompt, model = fields.required("prompt"), fields.required("model")
+    inputs = fields.pictures("image")
+    options: dict[str, Any] = {"watermark": True} if fields.flag("watermark") else {}
+    if fields.choice("sequential_image_generation", ("auto", "disabled")) == "auto":
+        options["sequential_image_generation"] = "auto"
+    return Job(
+        model,
+        prompt,
+        task="edit" if inputs else "generate",
+        inputs=inputs,
+        size=sizes.tier_and_ratio(fields.text("size"), None),
+        format=fields.text("output_format"),
+        deliver=FORMATS[fields.choice("response_format", FORMATS) or "url"],
+        stream=fields.flag("stream"),
+        dialect=NAME,
+        options=options | fields.rest(),
+    )
+
+
+def render(result: Result, job: Job) -> Reply:
+    """The answer to an app: pictures, then what the vendor could not make of a set, as Ark has both in one list."""
+    body = {
+        "model": job.model,
+        "created": result.created or 0,
+        "data": [*(_entry(media, job) for media in result.media), *({"error": each} for each in _failures(result))],
+        "usage": _counted(result),
+    }
+    return Reply(200, {}, Json(body))
+
+
+def _entry(media: Media, job: Job) -> dict[str, Any]:
+    size = pixels_of([media])
+    spelled = {"url": url(media)} if job.deliver == "url" else {"b64_json": base64(media)}
+    return spelled | ({"size": size} if size else {})
+
+
+def _failures(result: Result) -> Sequence[Mapping[str, str]]:
+    return tuple(result.extras.get("failures") or ())
+
+
+def _counted(result: Result) -> dict[str, Any]:
+    """Ark's usage, whose three numbers its SDK requires; tokens nobody counted are 0."""
+    output = result.usage.get("output_tokens") or 0
+    own = {name: result.usage[name] for name in ("input_images", "tool_usage") if name in result.usage}
+    total = result.usage.get("total_tokens") or output
+    return {"generated_images": len(result.media), "output_tokens": output, "total_tokens": total, **own}
+
+
+def frame(event: Event, job: Job) -> tuple[Frame, ...]:
+    """One frame for each finished picture, one for each that failed, one that ends them. Previews have no word here."""
+    if not isinstance(event, Done):
+        return ()
+    result = event.result
+    whole = [_frame("partial_succeeded", job, result, at, _entry(each, job)) for at, each in enumerate(result.media)]
+    failed = [
+        _frame("partial_failed", job, result, at, {"error": each})
+        for at, each in enumerate(_failures(result), start=len(whole))
+    ]
+    return (*whole, *failed, _frame("completed", job, result, None, {"usage": _counted(result)}))
+
+
+def _frame(name: str, job: Job, result: Result | None, index: int | None, more: Mapping[str, Any]) -> Frame:
+    created = (result.created if result else None) or 0
+    kind = f"image_generation.{name}"
+    place = {} if index is None else {"image_index": index}
+    return Frame(kind, {"type": kind, "model": job.model, "created": created, **place, **more})
+
+
+def fail(fault: Fault) -> Reply:
+    """The error answer, with Ark's code and type."""
+    status, error = failure(fault)
+    return Reply(status, retry_headers(fault), Json({"error": error}))
+
+
+def fail_frame(fault: Fault, job: Job) -> Frame:
+    """A picture that failed: Ark has no other error in a stream, and its SDK raises on this one."""
+    return _frame("partial_failed", job, None, 0, {"error": failure(fault)[1]})
+
+
+def catalogue(models: Sequence[str], listing: Listing) -> Reply:
+    """All models, or the one asked for, in OpenAI's form; `Fault` not_found with the nearest name."""
+    if listing.model is not None and listing.model not in models:
+        raise no_such_model(listing.model, models)
+    listed = [{"id": name, "object": "model", "created": 0, "owned_by": "koci"} for name in models]
+    if listing.model is None:
+        return Reply(200, {}, Json({"object": "list", "data": listed}))
+    return Reply(200, {}, Json(listed[models.index(listing.model)]))
+
+
+# --- towards Ark ----------------------------------------------------------------------------------------------------
+
+
+def encode(job: Job, target: Target) -> Call:
+    """The vendor's call. The provider's `wire.models` gives the id that goes out for a friendlier name.
+
+    `stream` and `sequential_image_generation` are off by default at Ark, and 5.0 pro refuses to hear of them.
+    """
+    pictures = [_linked(media) for media in job.inputs]
+    ids = target.wire.get("models")
+    body: dict[str, Any] = {
+        "model": ids.get(target.model, target.model) if isinstance(ids, Mapping) else target.model,
+        "prompt": job.prompt,
+        "image": pictures[0] if len(pictures) == 1 else pictures or None,
+        "size": _size(job.size),
+        "response_format": "url" if job.deliver == "url" else "b64_json",
+        "watermark": False,
+        "output_format": job.format if "format" in target.card.takes else None,
+    }
+    if job.dialect == NAME:
+        body |= {name: respelled(value) for name, value in job.options.items() if not name.startswith("_")}
+    return Call(
+        "POST", "images/generations", body=Json({name: each for name, each in body.items() if each is not None})
+    )
+
+
+def _linked(media: Media) -> Spelled:
+    return url(media) if media.url else data_uri(media)
+
+
+def _size(size: Size) -> str | None:
+    """WxH where pixels are known; a tier only by itself, for beside a ratio it would win and the ratio be lost."""
+    if size.pixels:
+        return f"{size.width}x{size.height}"
+    return size.tier if size.ratio is None else None
+
+
+def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
+    """What Ark made; those of a set that failed are noted. Raises `Fault` by Ark's code where nothing came."""
+    body = answer(reply)
+    if reply.status >= 300:
+        raise refusal(reply.status, complaint(body))
+    if not isinstance(body, Mapping):
+        raise from_vendor("garbled", None, status=reply.status)
+    items = body.get("data")
+    items = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+    media = tuple(_media(item, reply.status) for item in items if item.get("b64_json") or item.get("url"))
+    failed = [complaint(item) for item in items if item.get("error") and not (item.get("b64_json") or item.get("url"))]
+    if body.get("error"):
+        failed.append(complaint(body))
+    if not media:
+        raise refusal(reply.status, failed[0] if failed else Complaint())
+    created = body.get("created")
+    return Result(
+        media,
+        usage=_usage(body.get("usage")),
+        notes=tuple(Note("n", "left out", f"a picture failed: {_told(said)}") for said in failed),
+        created=int(created) if isinstance(created, (int, float)) and created > 0 else None,
+        extras={"failures": tuple(_failure(said) for said in failed)} if failed else {},
+    )
+
+
+def _media(item: Mapping[str, Any], status: int) -> Media:
+    try:
+        return picture(item.get("b64_json") or item.get("url"), "data")
+    except Fault as fault:
+        raise from_vendor("garbled", fault.message, status=status) from fault
+
+
+def _failure(said: Complaint) -> dict[str, str]:
+    return {"code": harmless(said.code), "message": harmless(said.words)}
+
+
+def _told(said: Complaint) -> str:
+    return ": ".join(each for each in _failure(said).values() if each) or "no reason given"
+
+
+def _usage(counted: Any) -> dict[str, Any]:
+    """Ark's usage with the house's words; what it took in is what the total has above what came out."""
+    if not isinstance(counted, Mapping):
+        return {}
+    total, output = (_count(counted.get(name)) for name in ("total_tokens", "output_tokens"))
+    return {**counted, "input_tokens": max(total - output, 0), "output_tokens": output, "total_tokens": total}
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -1,0 +1,1 @@
+"""The app: the edge that apps see."""

@@ -1,0 +1,11 @@
+curl -X POST "https://api.aiearth.dev/v1/images/edits" \
+  -H "Authorization: Bearer sk-your-api-key" \
+  -F "model=gpt-image-2" \
+  -F "image[]=@body-lotion.png" \
+  -F "image[]=@bath-bomb.png" \
+  -F "image[]=@incense-kit.png" \
+  -F "image[]=@soap.png" \
+  -F "prompt=Create a lovely gift basket with these four items in it" \
+  -F "quality=high" \
+  -F "size=1024x1024" \
+  -F "output_format=png"
