@@ -54,6 +54,8 @@ _TELLING = frozenset({"bad_request", "refused", "wrong_type", "too_large", "not_
 # Nothing was paid for when a call ended like this, unless its stage says otherwise.
 _FREE = frozenset({"too_fast", "key_refused", "key_spent", "key_busy", "unserved", "down", "slow"})
 
+PATIENCE = 60.0  # seconds: some SDKs sleep through any `retry-after`, an hour too, before their app hears of it
+
 
 def harmless(words: Any) -> str:
     """A vendor's words on one line, at most 300 characters, without links, hosts, keys and base64. Not text: empty."""
@@ -143,12 +145,13 @@ def from_vendor(
 
 
 def retry_headers(fault: Fault) -> dict[str, str]:
-    """`retry-after` in seconds where it is known, and `x-should-retry`: true only where asking again costs nothing.
+    """`retry-after` in seconds where it is known, and `x-should-retry`: true where asking again soon costs nothing.
 
     Official SDKs ask again by themselves at 408, 409, 429 and 5xx unless `x-should-retry: false` forbids it.
     """
     free = fault.kind in _FREE and fault.stage not in ("sent", "accepted")
-    headers = {"x-should-retry": "true" if free else "false"}
+    soon = (fault.retry_after or 0) <= PATIENCE
+    headers = {"x-should-retry": "true" if free and soon else "false"}
     if fault.retry_after is not None and fault.retry_after > 0:
         headers["retry-after"] = str(math.ceil(fault.retry_after))
     return headers

@@ -1,4 +1,4 @@
-"""Recorded requests of official SDKs, sent again over a raw socket: the same bytes, with the host and key of the house."""
+"""Recorded requests of official SDKs, sent again over a raw socket: the same bytes, under the house's host and key."""
 
 from __future__ import annotations
 

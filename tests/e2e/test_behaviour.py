@@ -6,22 +6,29 @@ Anthropic's whether to. google-genai looks at neither and asks once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import anthropic
+import httpx
 import httpx2
 import openai
 import pytest
 from google import genai
 from google.genai import errors, types
 
+from koci_proxy.faults import Fault
+from koci_proxy.plugins import load
+from koci_proxy.types import Job
+
 from .processes import House, Sandbox, proxy
 
 pytestmark = pytest.mark.sockets
 
+DIALECTS = load([Path(__file__).parents[2] / "plugins"], []).dialects
 ROUTES = """
 platforms: {openai: openai, google: gemini, anthropic: anthropic}
 models:
@@ -31,6 +38,7 @@ models:
 retry: {tries: 1}
 limits: {body_mb: 0.01}
 """
+CALM = ROUTES.replace("  slow: {to: slow/gpt-image-2}\n", "")
 SLOW = """
 dialect: openai
 url: sandbox:/openai/v1
@@ -53,21 +61,25 @@ class Ears:
         self.answers.append(answer.headers)
 
 
-def by_openai(house: House, http: httpx2.Client, key: str, model: str, prompt: str) -> Any:
-    with openai.OpenAI(base_url=f"{house.url}/openai/v1", api_key=key, http_client=http) as client:
-        with pytest.raises(openai.APIStatusError) as caught:
-            client.images.generate(model=model, prompt=prompt)
+def by_openai(house: House, http: httpx2.Client, key: str, model: str, prompt: str, tries: int = 2) -> Any:
+    client = openai.OpenAI(base_url=f"{house.url}/openai/v1", api_key=key, http_client=http, max_retries=tries)
+    with pytest.raises(openai.APIStatusError) as caught:
+        client.images.generate(model=model, prompt=prompt)
     return caught.value
 
 
-def by_anthropic(house: House, http: httpx2.Client, key: str, model: str, prompt: str) -> Any:
-    with anthropic.Anthropic(base_url=f"{house.url}/anthropic", api_key=key, http_client=http) as client:
-        with pytest.raises(anthropic.APIStatusError) as caught:
-            client.messages.create(model=model, max_tokens=1, messages=[{"role": "user", "content": prompt}])
+def by_anthropic(house: House, http: httpx2.Client, key: str, model: str, prompt: str, tries: int = 2) -> Any:
+    with (
+        anthropic.Anthropic(
+            base_url=f"{house.url}/anthropic", api_key=key, http_client=http, max_retries=tries
+        ) as client,
+        pytest.raises(anthropic.APIStatusError) as caught,
+    ):
+        client.messages.create(model=model, max_tokens=1, messages=[{"role": "user", "content": prompt}])
     return caught.value
 
 
-def by_genai(house: House, http: httpx2.Client, key: str, model: str, prompt: str) -> Any:
+def by_genai(house: House, http: httpx2.Client, key: str, model: str, prompt: str, tries: int = 2) -> Any:
     options = types.HttpOptions(base_url=f"{house.url}/google", httpx_client=http)
     client = genai.Client(api_key=key, http_options=options)
     with pytest.raises(errors.APIError) as caught:
@@ -96,17 +108,47 @@ class Row:
 
 ROWS = [
     Row("bad_request", 400, "BadRequestError", "BadRequestError", "INVALID_ARGUMENT", "", " "),
-    Row("unauthorized", 401, "AuthenticationError", "AuthenticationError", "UNAUTHENTICATED", "", key="sk-koci_wrong"),
-    Row("not_found", 404, "NotFoundError", "NotFoundError", "NOT_FOUND", "did you mean 'picture'", model="picture"),
-    Row("refused", 400, "BadRequestError", "BadRequestError", "INVALID_ARGUMENT", "", "sandbox:refuse"),
-    Row("key_busy", 429, "RateLimitError", "RateLimitError", "RESOURCE_EXHAUSTED", "", "sandbox:limit=1", requests=3),
-    Row("unserved", 503, "InternalServerError", "ServiceUnavailableError", "UNAVAILABLE", "", "sandbox:quota"),
+    Row(
+        "unauthorized",
+        401,
+        "AuthenticationError",
+        "AuthenticationError",
+        "UNAUTHENTICATED",
+        "not known here",
+        key="sk-koci_wrong",
+    ),
+    Row("not_found", 404, "NotFoundError", "NotFoundError", "NOT_FOUND", "did you mean 'picture'", model="pictures"),
+    Row("refused", 400, "BadRequestError", "BadRequestError", "INVALID_ARGUMENT", "content rules", "sandbox:refuse"),
+    Row(
+        "key_busy", 429, "RateLimitError", "RateLimitError", "RESOURCE_EXHAUSTED", "busy", "sandbox:limit=1", requests=3
+    ),
+    Row("a long wait", 429, "RateLimitError", "RateLimitError", "RESOURCE_EXHAUSTED", "busy", "sandbox:limit=3600"),
     Row("down", 502, "InternalServerError", "InternalServerError", "UNAVAILABLE", "", "sandbox:error=500", requests=3),
-    Row("cut off", 502, "InternalServerError", "InternalServerError", "UNAVAILABLE", "", "sandbox:cut-before"),
-    Row("empty", 502, "InternalServerError", "InternalServerError", "UNAVAILABLE", "", "sandbox:empty"),
-    Row("garbled", 502, "InternalServerError", "InternalServerError", "UNAVAILABLE", "", "sandbox:garbage"),
-    Row("slow", 504, "InternalServerError", "GatewayTimeoutError", "DEADLINE_EXCEEDED", "", "sandbox:hang", "slow"),
-    Row("too_large", 413, "APIStatusError", "ContentTooLargeError", "INVALID_ARGUMENT", "", "x" * 20_000),
+    Row(
+        "unserved",
+        503,
+        "InternalServerError",
+        "ServiceUnavailableError",
+        "UNAVAILABLE",
+        "",
+        "sandbox:error=404",
+        requests=3,
+    ),
+    Row("cut off", 502, "InternalServerError", "InternalServerError", "UNAVAILABLE", "closed", "sandbox:cut-before"),
+    Row(
+        "empty", 502, "InternalServerError", "InternalServerError", "UNAVAILABLE", "without a picture", "sandbox:empty"
+    ),
+    Row(
+        "garbled",
+        502,
+        "InternalServerError",
+        "InternalServerError",
+        "UNAVAILABLE",
+        "could not be read",
+        "sandbox:garbage",
+    ),
+    Row("slow", 504, "InternalServerError", "GatewayTimeoutError", "DEADLINE_EXCEEDED", "1 s", "sandbox:hang", "slow"),
+    Row("too_large", 413, "APIStatusError", "ContentTooLargeError", "INVALID_ARGUMENT", "larger", "x" * 20_000),
 ]
 
 
@@ -123,5 +165,124 @@ def troubled(vendor: Sandbox, tmp_path: Path) -> Iterator[House]:
 def test_a_fault_by_every_sdk(troubled: House, row: Row) -> None:
     for sdk, ask in SDKS.items():
         ears = Ears()
-        raised = ask(troubled, ears.client(), row.key or troubled.key, row.model, row.prompt)
-        print(sdk, type(raised).__name__, getattr(raised, "status", None), len(ears.answers), dict(ears.answers[-1]).get("x-should-retry"), ears.answers[-1].get("retry-after"), raised.message, repr(getattr(raised,'body',None))[:200])
+        with ears.client() as http:
+            raised = ask(troubled, http, row.key or troubled.key, row.model, row.prompt)
+        if sdk == "google":
+            kind = "ClientError" if row.status < 500 else "ServerError"
+            assert (type(raised).__name__, raised.code, raised.status) == (kind, row.status, row.google)
+            assert len(ears.answers) == 1
+        else:
+            assert (type(raised).__name__, raised.status_code) == (getattr(row, sdk), row.status)
+            assert raised.request_id.startswith("req_")
+            assert len(ears.answers) == row.requests
+        assert row.words in raised.message
+        assert {answer["x-should-retry"] for answer in ears.answers} == {"true" if row.requests > 1 else "false"}
+        if "limit=" in row.prompt:
+            most = int(row.prompt.partition("=")[2])
+            assert all(0 < int(answer["retry-after"]) <= most for answer in ears.answers)
+
+
+def test_the_houses_own_limit_tells_when_to_come_back(vendor: Sandbox, tmp_path: Path) -> None:
+    with proxy(tmp_path, vendor, CALM.replace("body_mb: 0.01", "per_minute: 1")) as house:
+        for sdk, ask in SDKS.items():
+            ears = Ears()
+            with ears.client() as http:
+                http.get(f"{house.url}/openai/v1/models", headers={"authorization": f"Bearer {house.key}"})
+                raised = ask(house, http, house.key, "picture", "a fox", tries=0)
+            assert type(raised).__name__ == ("ClientError" if sdk == "google" else "RateLimitError")
+            assert "1 requests a minute" in raised.message
+            assert 0 < int(ears.answers[-1]["retry-after"]) <= 60
+            assert ears.answers[-1]["x-should-retry"] == "true"
+
+
+def test_a_conflict_that_is_a_refusal_reaches_the_vendor_once(troubled: House) -> None:
+    """LinkAI says 409 when it refuses a picture, which the SDKs take for a conflict and repeat."""
+    troubled.sandbox.forget()
+    ears = Ears()
+    with ears.client() as http:
+        raised = by_openai(troubled, http, troubled.key, "linkai", "sandbox:refuse")
+    assert (type(raised).__name__, raised.status_code, raised.code) == ("BadRequestError", 400, "moderation_blocked")
+    assert troubled.sandbox.calls()["total"] == len(ears.answers) == 1
+
+
+# --- streams --------------------------------------------------------------------------------------------------------
+
+
+def stream_by_openai(http: httpx2.Client) -> list[Any]:
+    client = openai.OpenAI(base_url="http://house/openai/v1", api_key="k", http_client=http)
+    return list(client.images.generate(model="m", prompt="p", stream=True))
+
+
+def stream_by_anthropic(http: httpx2.Client) -> list[Any]:
+    client = anthropic.Anthropic(base_url="http://house/anthropic", api_key="k", http_client=http)
+    return list(
+        client.messages.create(model="m", max_tokens=1, messages=[{"role": "user", "content": "p"}], stream=True)
+    )
+
+
+def stream_by_genai(http: httpx2.Client) -> list[Any]:
+    client = genai.Client(
+        api_key="k", http_options=types.HttpOptions(base_url="http://house/google", httpx_client=http)
+    )
+    return [chunk.candidates for chunk in client.models.generate_content_stream(model="m", contents="p")]
+
+
+TURN = {"role": "user", "content": "a fox"}
+STREAMS: dict[str, tuple[str, dict[str, Any], Callable[[httpx2.Client], list[Any]], type[Exception]]] = {
+    "openai": ("openai/v1/images/generations", {"prompt": "a fox", "stream": True}, stream_by_openai, openai.APIError),
+    "anthropic": (
+        "anthropic/v1/messages",
+        {"max_tokens": 1, "messages": [TURN], "stream": True},
+        stream_by_anthropic,
+        anthropic.APIStatusError,
+    ),
+    "gemini": (
+        "google/v1/models/picture:streamGenerateContent?alt=sse",
+        {"contents": [{"parts": [{"text": "a fox"}]}]},
+        stream_by_genai,
+        errors.ServerError,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def calm(vendor: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with proxy(tmp_path_factory.mktemp("calm"), vendor, CALM) as running:
+        yield running
+
+
+def told(house: House, dialect: str) -> list[bytes]:
+    """The events of a stream of the house, as they came."""
+    path, body, _, _ = STREAMS[dialect]
+    body = body if dialect == "gemini" else {"model": "picture", **body}
+    answer = httpx.post(f"{house.url}/{path}", json=body, headers={"authorization": f"Bearer {house.key}"}, timeout=30)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    return [event + b"\n\n" for event in answer.content.split(b"\n\n") if event]
+
+
+def played(content: bytes) -> httpx2.Client:
+    """An HTTP client that gets a stream instead of a proxy's answer."""
+    headers = {"content-type": "text/event-stream; charset=utf-8"}
+    return httpx2.Client(
+        transport=httpx2.MockTransport(lambda _: httpx2.Response(200, headers=headers, content=content))
+    )
+
+
+@pytest.mark.parametrize("dialect", STREAMS)
+def test_keep_alives_do_not_disturb_a_reader(calm: House, dialect: str) -> None:
+    events = told(calm, dialect)
+    alive = DIALECTS[dialect].KEEP_ALIVE
+    with played(b"".join(events)) as plainly, played(alive + alive.join(events) + alive) as kept:
+        undisturbed, disturbed = STREAMS[dialect][2](plainly), STREAMS[dialect][2](kept)
+    assert undisturbed
+    assert disturbed == undisturbed
+
+
+@pytest.mark.parametrize("dialect", STREAMS)
+def test_a_fault_after_the_first_event_is_raised(calm: House, dialect: str) -> None:
+    fault = Fault("down", "the upstream failed")
+    frame = DIALECTS[dialect].fail_frame(fault, Job("m", "p", stream=True))
+    head = f"event: {frame.event}\n" if frame.event else ""
+    content = told(calm, dialect)[0] + f"{head}data: {json.dumps(frame.data)}\n\n".encode()
+    with played(content) as http, pytest.raises(STREAMS[dialect][3], match="the upstream failed"):
+        STREAMS[dialect][2](http)
