@@ -22,11 +22,7 @@ PATIENCE = 30.0
 
 def order(model: Model, providers: Mapping[str, Provider], rng: Random) -> tuple[Target, ...]:
     """All targets of a model: its steps in order, within a step a draw by weight first and the others behind it."""
-    return tuple(
-        _target(providers[provider], name)
-        for share in model.to
-        for provider, name, _ in _drawn(share, rng)
-    )
+    return tuple(_target(providers[provider], name) for share in model.to for provider, name, _ in _drawn(share, rng))
 
 
 def _target(provider: Provider, name: str) -> Target:
