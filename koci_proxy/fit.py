@@ -18,6 +18,14 @@ FIELDS = ("quality", "format", "compression", "background", "seconds", "strength
 CHANGES = ("renamed", "bent", "left out")
 
 
+# What a model that makes no pictures from words alone, or none from pictures, wants instead.
+_WORK = {
+    "generate": "it works on a picture: send one, as an edit",
+    "edit": "it makes pictures from words alone and takes none",
+    "cutout": "it cuts nothing out",
+}
+
+
 def refuses(job: Job, card: Card, policy: sizes.Policy) -> str | None:
     """Why a model cannot do a job, None when it can."""
     fault = refusal(job, card, policy)
@@ -27,12 +35,12 @@ def refuses(job: Job, card: Card, policy: sizes.Policy) -> str | None:
 def refusal(job: Job, card: Card, policy: sizes.Policy) -> Fault | None:
     """The same as a `Fault` (bad_request) whose field is `task`, `mask`, `images`, `images[0]`, `prompt` or `size`."""
     if job.task not in card.tasks:
-        return _bad("task", f"{card.name} does not do {job.task}, only {', '.join(sorted(card.tasks))}")
+        return _bad("task", _WORK.get(job.task, f"it does not do {job.task}"))
     if job.mask is not None and not card.inputs.mask:
-        return _bad("mask", f"{card.name} takes no mask")
+        return _bad("mask", "it takes no mask")
     if len(job.inputs) > card.inputs.max:
         most = f"at most {card.inputs.max}" if card.inputs.max else "no"
-        return _bad("images", f"{card.name} takes {most} images, not {len(job.inputs)}")
+        return _bad("images", f"it takes {most} images, not {len(job.inputs)}")
     return _unfit_input(job.inputs, card) or _long_prompt(job, card) or _unmade_size(job, card, policy)
 
 

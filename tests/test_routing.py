@@ -43,7 +43,7 @@ def test_capable_skips_with_a_note() -> None:
     job = Job("x", "p", task="edit", inputs=(Media(url="u"),))
     able, notes = capable((A, editor), job, "nearest")
     assert able == (editor,)
-    assert [str(note) for note in notes] == ["model: skipped (a/m: plain does not do edit, only generate)"]
+    assert [str(note) for note in notes] == ["model: skipped (a/m: it makes pictures from words alone and takes none)"]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,9 @@ class Visit:
     receive: intake.Receive
     send: answer.Send
     id: str = field(default_factory=lambda: "req_" + secrets.token_hex(12))
+    app: str = "-"
     model: str = "-"
+    target: str = "-"
     status: int = 0
     sent: int = 0
     pictures: int = 0
@@ -94,8 +96,9 @@ class Visit:
         took = time.perf_counter() - began
         self.engine.shell.telemetry.request(self.platform, self.model, self.status, took, self.pictures)
         log.info(
-            "%s %s %s/%s model=%s status=%s bytes=%s seconds=%.3f",
-            self.id, self.scope["method"], self.platform, self.tail, self.model, self.status, self.sent, took,
+            "%s %s %s/%s app=%s model=%s target=%s status=%s bytes=%s seconds=%.3f",
+            self.id, self.scope["method"], self.platform, self.tail, self.app, self.model, self.target,
+            self.status, self.sent, took,
         )  # fmt: skip
 
     async def _answer(self) -> None:
@@ -104,6 +107,7 @@ class Visit:
             caller = self.hall.uploads.bearer(self.tail.rpartition("/")[2])
         else:
             caller = await self.hall.desk.admit(self.headers, query)
+        self.app = caller.name
         wish = await self._read(query)
         with self.hall.desk.place(caller, self.engine.house.limits):
             match wish:
@@ -170,8 +174,15 @@ class Visit:
             await self._stream(running, wish)
         else:
             served = await running.end()
-            self.pictures = len(served.result.media)
+            self._served(served)
             await self._reply(self.dialect.render(served.result, wish), answer.told(served, wish.size))
+
+    def _shown(self, fault: Fault) -> Fault:
+        """What an app may see of a fault: of one of this house only its number, by which we find it in the log."""
+        if fault.kind != "internal":
+            return fault
+        log.error("%s: %s", self.id, fault)
+        return self._internal()
 
     def _internal(self) -> Fault:
         return Fault("internal", f"internal error; its number is {self.id}")
@@ -197,12 +208,15 @@ class Visit:
         except Fault as fault:
             if not self.status:
                 raise
-            await answer.frames(self.send, [dialect.fail_frame(fault, job)])
+            await answer.frames(self.send, [dialect.fail_frame(self._shown(fault), job)])
         else:
-            self.pictures = len(served.result.media)
+            self._served(served)
             await self._begin(answer.told(served, job.size))
             await answer.frames(self.send, dialect.frame(Done(served.result), job))
         await answer.end_stream(self.send, dialect.end(job) if hasattr(dialect, "end") else dialect.END)
+
+    def _served(self, served: Served) -> None:
+        self.pictures, self.target = len(served.result.media), str(served.target)
 
     async def _begin(self, extra: Mapping[str, str]) -> None:
         if not self.status:
@@ -220,7 +234,7 @@ class Visit:
     async def _fail(self, fault: Fault) -> None:
         if self.status:
             return  # the answer has begun: all that is left is to cut it, which the server does
-        reply: Reply = self.dialect.fail(fault)
+        reply: Reply = self.dialect.fail(self._shown(fault))
         if fault.kind != "too_large":
             await self._reply(reply)
             return

@@ -68,7 +68,7 @@ def check(path: Path) -> None:
     with _refusals():
         house, plugins = Live(path, Telemetry()).read()
         plugins.close()
-    click.echo(f"{path.name}: good ({len(house.models)} models, {len(house.keys)} providers in use)")
+    click.echo(f"{path}: good (models: {len(house.models)}, providers in use: {len(house.keys)})")
 
 
 @main.command()
@@ -278,14 +278,20 @@ def _with_callers(path: Path, use: Any) -> Any:
     from ..app.live import home
     from ..app.proxy import beside
     from ..callers import Callers
-    from ..config import load
+    from ..config import ConfigError, load, stated
+    from ..faults import Fault
 
     path = _found(path)
-    with _refusals():
-        house = load(path)
+    try:
+        state = load(path).state
+    except ConfigError as error:
+        # A key must be revocable whatever else is wrong with the house: where it is kept is all that is needed here.
+        with _refusals():
+            state = stated(path)
+        click.echo(f"{path.name} has faults ({len(error.complaints)}); see 'koci-proxy check'", err=True)
 
     async def run() -> Any:
-        callers = Callers(beside(home(path), house.state))
+        callers = Callers(beside(home(path), state))
         await callers.open()
         try:
             return await use(callers)
@@ -293,4 +299,7 @@ def _with_callers(path: Path, use: Any) -> Any:
             await callers.close()
 
     work: Coroutine[Any, Any, Any] = run()
-    return asyncio.run(work)
+    try:
+        return asyncio.run(work)
+    except Fault as fault:
+        raise click.ClickException(fault.message) from fault

@@ -27,6 +27,18 @@ def shipped() -> Folder:
     return packed if packed.is_dir() else package.parent
 
 
+def stated(path: Folder, environ: Mapping[str, str] | None = None) -> str:
+    """Where a house keeps its keys, read from a `routes.yaml` that may be wrong in everything else.
+
+    Raises `ConfigError` for a file that is no YAML: then nobody knows.
+    """
+    environ = os.environ if environ is None else environ
+    sheet = open_sheet(path, path.name, shipped() / "schemas" / "routes.json", environ, path.parent)
+    if not isinstance(sheet.value, dict):
+        raise ConfigError(sheet.complaints)
+    return str(sheet.value.get("state") or House.__dataclass_fields__["state"].default)
+
+
 def load(path: Folder, environ: Mapping[str, str] | None = None) -> House:
     """Load a `routes.yaml`, with the shipped providers and cards and those beside it, which win.
 

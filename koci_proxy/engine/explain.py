@@ -60,9 +60,7 @@ class Question:
         return Question(**body)
 
     def job(self) -> Job:
-        asked = sizes.parse(self.size)
-        if self.ratio:
-            asked = sizes.tier_and_ratio(asked.tier, self.ratio)
+        asked = sizes.tier_and_ratio(self.size, self.ratio, "size", "ratio")
         picture = from_bytes(_PIXEL)
         edit = self.images > 0 or self.mask
         return Job(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 
-from .processes import House
+from .conftest import ROUTES
+from .processes import House, Sandbox, proxy
 
 ADMIN = ["/admin/status", "/admin/explain"]
 
@@ -104,3 +106,25 @@ def test_commands(house: House) -> None:
     unknown = koci(house, "explain", "via-openal")
     assert unknown.returncode == 1
     assert "did you mean 'via-openai'" in unknown.stderr
+
+
+@pytest.mark.sockets
+def test_a_key_can_be_revoked_while_the_house_is_broken(vendor: Sandbox, tmp_path: Path) -> None:
+    with proxy(tmp_path, vendor, ROUTES) as house:
+        key = koci(house, "keys", "new", "leaked").stdout.strip()
+        (house.folder / "routes.yaml").write_text(ROUTES + "limitz: {}\n", encoding="utf-8")
+        revoked = koci(house, "keys", "revoke", "leaked")
+        assert revoked.returncode == 0, revoked.stderr
+        assert "has faults" in revoked.stderr
+        assert wait_for(house, key, 401)
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(
+    ("words", "says"), [(("keys", "new", ""), "a key needs a name"), (("keys", "revoke", "x" * 99), "no live key")]
+)
+def test_wrong_key_commands_are_one_line(house: House, words: tuple[str, ...], says: str) -> None:
+    told = koci(house, *words)
+    assert told.returncode == 1
+    assert says in told.stderr
+    assert "Traceback" not in told.stderr

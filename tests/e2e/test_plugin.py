@@ -69,3 +69,19 @@ def test_a_wrong_plugin_fails_at_load(tmp_path: Path, wrong: str, right: str) ->
     assert checked.returncode == 1
     assert "banned_words.py" in checked.stderr
     assert right in checked.stderr
+
+
+@pytest.mark.sockets
+def test_a_plugin_that_breaks_shows_nothing_of_the_inside(vendor: Sandbox, tmp_path: Path) -> None:
+    broken = PLUGIN.replace("if any(word in job.prompt for word in self.words):", "if 1 / 0:")
+    with proxy(tmp_path, vendor, folder_with(tmp_path, broken)) as house:
+        body = {"model": "picture", "prompt": "bench:small"}
+        headers = {"authorization": f"Bearer {house.key}"}
+        answer = httpx.post(f"{house.url}/openai/v1/images/generations", json=body, headers=headers, timeout=30)
+        assert answer.status_code == 500
+        assert "banned" not in answer.text
+        number = answer.headers["x-request-id"]
+        assert number in answer.json()["error"]["message"]
+        log = (house.folder / "stderr.txt").read_text(encoding="utf-8")
+        assert number in log
+        assert "banned_words" in log
