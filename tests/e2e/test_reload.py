@@ -23,7 +23,7 @@ async def edit_under_load(house: House) -> tuple[list[int], list[float]]:
     async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=60), headers=headers) as client:
 
         async def asking() -> None:
-            body = {"model": "picture", "prompt": "bench:small"}
+            body = {"model": "picture", "prompt": "sandbox:slow=0.3"}
             while not stop.is_set():
                 answer = await client.post(f"{house.url}/openai/v1/images/generations", json=body)
                 statuses.append(answer.status_code)
@@ -72,4 +72,5 @@ def test_a_hundred_edits_under_fifty_requests_in_flight(vendor: Sandbox, tmp_pat
         statuses, took = asyncio.run(edit_under_load(house))
     assert set(statuses) == {200}
     assert len(statuses) > EDITS
-    assert sorted(took)[len(took) // 2] < 1
+    # All but what a busy test machine delays; on a quiet one the slowest takes a fifth of a second.
+    assert sorted(took)[int(len(took) * 0.95)] < 1
