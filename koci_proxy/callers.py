@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,9 +76,9 @@ class Callers:
             # The URL itself may hold a password.
             raise Fault("internal", f"the state database cannot be used: {_words(error, self._url)}") from error
         self._keys = _keys()
+        if url.get_backend_name() == "sqlite":
+            await self._write_ahead()
         async with self._transaction() as connection:
-            if url.get_backend_name() == "sqlite":
-                await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             # Not `create_all`: it looks first and makes then, and another process may come in between.
             await connection.execute(CreateTable(self._keys, if_not_exists=True))
 
@@ -169,6 +169,17 @@ class Callers:
         async with self._transaction() as connection:
             rows = await connection.execute(keys.select().order_by(keys.c.created_at, keys.c.id))
         return [Row(row.id, row.kind, row.name, row.hint, row.created_at, row.revoked_at) for row in rows]
+
+    async def _write_ahead(self) -> None:
+        """Let readers go on while one writes. SQLite does not wait for its turn to switch: whoever is busy in the file
+        just now has switched it, or the next to open it will."""
+        from sqlalchemy.exc import DatabaseError
+
+        assert self._engine is not None, "open() comes first"
+        async with self._engine.connect() as connection:
+            plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            with suppress(DatabaseError):  # what is wrong with the file itself the next statement says
+                await plain.exec_driver_sql("PRAGMA journal_mode=WAL")
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,9 +75,9 @@ class Conversations:
             words = str(error).replace(self._url, "***")
             raise Fault("internal", f"the state database cannot be used: {words}") from error
         self._talks, self._pictures = _tables()
+        if url.get_backend_name() == "sqlite":
+            await self._write_ahead()
         async with self._transaction() as connection:
-            if url.get_backend_name() == "sqlite":
-                await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             # Not `create_all`: it looks first and makes then, and another process may come in between.
             for table in (self._talks, self._pictures):
                 await connection.execute(CreateTable(table, if_not_exists=True))
@@ -147,6 +147,17 @@ class Conversations:
                 code="conversation_not_found",
             )
         return row
+
+    async def _write_ahead(self) -> None:
+        """Let readers go on while one writes. SQLite does not wait for its turn to switch: whoever is busy in the file
+        just now has switched it, or the next to open it will."""
+        from sqlalchemy.exc import DatabaseError
+
+        assert self._engine is not None, "open() comes first"
+        async with self._engine.connect() as connection:
+            plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            with suppress(DatabaseError):  # what is wrong with the file itself the next statement says
+                await plain.exec_driver_sql("PRAGMA journal_mode=WAL")
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

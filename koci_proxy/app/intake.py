@@ -110,8 +110,9 @@ async def _feed(reader: Reader, receive: Receive, limit: int) -> Json | Form:
 
 def refusal(error: Malformed) -> Fault:
     """A body that does not parse, as the app's developer should read it."""
-    kind = "too_large" if error.kind == "too_large" else "bad_request"
-    what = {"base64": "this is not base64"}.get(error.kind, "the request body could not be read")
-    return Fault(
-        kind, f"{what}: {error}", field=error.field, code=f"invalid_{error.kind}" if kind == "bad_request" else None
-    )
+    if error.kind == "too_large":
+        return Fault("too_large", f"the request body could not be read: {error}", field=error.field)
+    if error.kind == "base64":
+        return Fault("bad_request", f"this is not base64: {error}", field=error.field, code="invalid_base64")
+    # No field: where JSON breaks, the last key before it is not at fault.
+    return Fault("bad_request", f"the request body could not be read: {error}", code=f"invalid_{error.kind}")
