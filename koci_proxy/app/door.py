@@ -158,8 +158,8 @@ class Visit:
             with now:  # the job may outlive the request
                 try:
                     served = await now.engine.run(wish, caller, links, tell)
-                except Fault:
-                    raise
+                except Fault as fault:
+                    raise self._shown(fault) from fault  # here, for whoever listens to the job and however late
                 except Exception as error:
                     log.exception("%s: a fault of this house", self.id)
                     raise self._internal() from error
@@ -179,7 +179,7 @@ class Visit:
 
     def _shown(self, fault: Fault) -> Fault:
         """What an app may see of a fault: of one of this house only its number, by which we find it in the log."""
-        if fault.kind != "internal":
+        if fault.kind != "internal" or self.id in fault.message:
             return fault
         log.error("%s: %s", self.id, fault)
         return self._internal()
@@ -208,7 +208,7 @@ class Visit:
         except Fault as fault:
             if not self.status:
                 raise
-            await answer.frames(self.send, [dialect.fail_frame(self._shown(fault), job)])
+            await answer.frames(self.send, [dialect.fail_frame(fault, job)])
         else:
             self._served(served)
             await self._begin(answer.told(served, job.size))

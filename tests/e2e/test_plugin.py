@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from .pictures import png
 from .processes import Sandbox, proxy
 
 ROUTES = """
@@ -85,3 +86,20 @@ def test_a_plugin_that_breaks_shows_nothing_of_the_inside(vendor: Sandbox, tmp_p
         log = (house.folder / "stderr.txt").read_text(encoding="utf-8")
         assert number in log
         assert "banned_words" in log
+
+
+@pytest.mark.sockets
+def test_nor_does_a_job_that_is_asked_after_later(vendor: Sandbox, tmp_path: Path) -> None:
+    broken = PLUGIN.replace("if any(word in job.prompt for word in self.words):", "if 1 / 0:")
+    routes = folder_with(tmp_path, broken).replace("{openai: openai}", "{koukoutu: koukoutu}")
+    with proxy(tmp_path, vendor, routes) as house:
+        headers = {"authorization": f"Bearer {house.key}"}
+
+        def ask(path: str, form: dict[str, str]) -> httpx.Response:
+            files = {"image_file": ("a.png", png(), "image/png")} if "create" in path else None
+            return httpx.post(f"{house.url}/koukoutu/async/v1/{path}", data=form, files=files, headers=headers)
+
+        made = ask("create", {"model_key": "picture", "prompt": "a fox"}).json()
+        told = ask("query", {"task_id": str(made["data"]["task_id"]), "model_key": "picture"})
+        assert "banned" not in told.text
+        assert "internal error; its number is req_" in told.text
