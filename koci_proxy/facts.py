@@ -37,6 +37,8 @@ class InputRules:
 
     `mask_edits` is the part of a mask that stands for what is to change: where it is transparent (`alpha`), white or
     black. `policy` says what becomes of a picture that does not fit: it is refused, or shrunk, or shrunk and converted.
+    `roles` is what an input may be to a film (reference, first, last, video), of which `max` counts the references;
+    `mixed`, whether references, frames and a film may come together.
     """
 
     max: int = 0
@@ -46,6 +48,8 @@ class InputRules:
     mask: bool = False
     mask_edits: Literal["alpha", "white", "black"] = "alpha"
     policy: Literal["refuse", "shrink", "convert"] = "convert"
+    roles: tuple[str, ...] = ("reference",)
+    mixed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Card:
 
     `n` is how many pictures one vendor call makes at most, `stream` whether it can send previews. `takes` maps a field
     of a `Job` to the values the family takes, None for any; a field that is not named there is not taken. `renames`
-    maps a field to old value -> new value.
+    maps a field to old value -> new value. `seconds` is how long a film is that nobody asked a length of.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Card:
     stream: bool = False
     takes: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     renames: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,8 @@ class Provider:
     """A vendor: where it is, how it takes a key, what its refusals mean, and the card of each of its models.
 
     `url` is the base under which the dialect's paths lie. `timeout` is the longest wait for an answer, in seconds.
-    `wire` is for the dialect alone.
+    `idempotency_header` is the header by which it knows a call that is sent again and does the work only once; None for
+    a vendor that has none. `wire` is for the dialect alone.
     """
 
     name: str
@@ -97,6 +103,7 @@ class Provider:
     faults: tuple[FaultRule, ...] = ()
     timeout: float = 600.0
     sandbox: bool = False
+    idempotency_header: str | None = None
     wire: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -123,10 +130,23 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much may be asked for: requests and pictures a minute, requests at once, thousandths of a credit a day.
+
+    None is no bound. What is asked again by an SDK's own retry is asked once.
+    """
+
+    per_minute: int | None = None
+    pictures_per_minute: int | None = None
+    at_once: int | None = None
+    credits_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A name apps ask for: its steps in order of fallback, its price as written, what the house sets on each job.
 
-    With `strict` a job that would be changed on the way is refused instead.
+    `limits` bind all keys together. With `strict` a job that would be changed on the way is refused instead.
     """
 
     name: str
@@ -136,6 +156,7 @@ class Model:
     size_policy: Literal["exact", "nearest", "cover"] | None = None
     strict: bool = False
     platforms: tuple[str, ...] = ()
+    limits: Bounds = field(default_factory=Bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +171,19 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of the house: requests a minute and at once per app key (None = free), body size in bytes."""
+    """Bounds of each app key that has none of its own, of the whole house, and of a body, in bytes."""
 
-    per_minute: int | None = None
-    at_once: int | None = None
+    key: Bounds = field(default_factory=Bounds)
+    house: Bounds = field(default_factory=Bounds)
     body: int = 60 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LogFacts:
+    """How long the request log is kept, in seconds (None: for ever), and whether it holds prompts."""
+
+    keep: float | None = 30 * 86_400.0
+    prompts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +196,22 @@ class StoreFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class JobFacts:
+    """How long the answer of a call that an app waited for is kept for its retries, and a job it did not wait for, in
+    seconds (None: for ever); and what becomes of a call whose app hangs up.
+    """
+
+    keep_answers: float = 900.0
+    keep: float | None = 30 * 86_400.0
+    hang_up: Literal["finish", "cancel"] = "finish"
+
+
+@dataclass(frozen=True, slots=True)
 class House:
     """`routes.yaml` and all it names, checked whole: what one request sees from its beginning to its end.
 
-    `platforms` maps the first word of a path to a dialect. `secrets` are all values that must never be shown.
+    `platforms` maps the first word of a path to a dialect. `pace` is the URL of the Redis that counts for all
+    processes, `admin` an admin token beside those in the database. `secrets` are all values that must never be shown.
     """
 
     platforms: Mapping[str, str]
@@ -184,6 +225,10 @@ class House:
     retry: Retry = field(default_factory=Retry)
     limits: Limits = field(default_factory=Limits)
     store: StoreFacts = field(default_factory=StoreFacts)
+    jobs: JobFacts = field(default_factory=JobFacts)
+    log: LogFacts = field(default_factory=LogFacts)
+    pace: str | None = None
     state: str = "sqlite:///data/koci.db"
     plugins: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    admin: str | None = field(default=None, repr=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

@@ -29,6 +29,7 @@ KINDS: Mapping[str, Kind] = {
     "gone": Kind("app", 410),
     "too_large": Kind("app", 413),
     "wrong_type": Kind("app", 415),
+    "unsatisfiable": Kind("app", 416),
     "refused": Kind("app", 400),
     "too_fast": Kind("app", 429),
     "key_refused": Kind("key", 503),

@@ -1,4 +1,6 @@
-"""The fields of an app's JSON body, taken one by one: what is left over are the app's extra words."""
+"""The fields of an app's JSON body, taken one by one: what is left over are the app's extra words; and what a wire has
+for a picture or a size, there and back.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from typing import Any
 from .faults import Fault
 from .media import of
 from .types import Media, Size
-from .wire import Body, Json, base64
+from .wire import Body, Json, Spelled, base64, data_uri, url
+from .words import from_vendor
 
 
 def bad(field: str, why: str) -> Fault:
@@ -26,6 +29,19 @@ def picture(value: Any, field: str) -> Media:
         return of(value)
     except ValueError as error:
         raise bad(field, f"is no picture: {error}") from error
+
+
+def received(value: Any, status: int, field: str = "data") -> Media:
+    """A picture or film as a vendor's answer of that `status` holds it; `Fault` garbled where it is none."""
+    try:
+        return picture(value, field)
+    except Fault as fault:
+        raise from_vendor("garbled", fault.message, status=status) from fault
+
+
+def linked(media: Media) -> Spelled:
+    """How a wire that reads links is told of a picture: by its link where it has one, else as a data URI."""
+    return url(media) if media.url else data_uri(media)
 
 
 class Fields:

@@ -11,7 +11,7 @@ from . import sizes
 from .facts import Card
 from .faults import Fault
 from .media import FORMATS, LOSSY
-from .types import AUTO, Job, Media, Note, Size
+from .types import AUTO, Job, Media, Note, Role, Size
 
 FIELDS = ("quality", "format", "compression", "background", "seconds", "strength", "style")
 # What counts as a change to a model that is strict: the app would get something else than it asked for.
@@ -23,7 +23,29 @@ _WORK = {
     "generate": "it works on a picture: send one, as an edit",
     "edit": "it makes pictures from words alone and takes none",
     "cutout": "it cuts nothing out",
+    "video": "it makes pictures, not films",
 }
+FILMS = frozenset({"video"})
+_ROLES: Mapping[Role, str] = {
+    "reference": "reference pictures",
+    "first": "first frame",
+    "last": "last frame",
+    "video": "film",
+}
+_FRAMES = frozenset({"first", "last"})
+
+
+def roles(job: Job) -> tuple[Role, ...]:
+    """What each input of a job is to it; those that have no role are references."""
+    plain: Role = "reference"
+    return job.roles[: len(job.inputs)] + (plain,) * (len(job.inputs) - len(job.roles))
+
+
+def input_names(job: Job) -> tuple[str, ...]:
+    """What each input is called in messages: a film `video`, the pictures `images[0]`, `images[1]` in their order."""
+    named = roles(job)
+    films = [named[:at].count("video") for at in range(len(named))]
+    return tuple("video" if role == "video" else f"images[{at - films[at]}]" for at, role in enumerate(named))
 
 
 def refuses(job: Job, card: Card, policy: sizes.Policy) -> str | None:
@@ -33,23 +55,54 @@ def refuses(job: Job, card: Card, policy: sizes.Policy) -> str | None:
 
 
 def refusal(job: Job, card: Card, policy: sizes.Policy) -> Fault | None:
-    """The same as a `Fault` (bad_request) whose field is `task`, `mask`, `images`, `images[0]`, `prompt` or `size`."""
+    """The same as a `Fault` (bad_request).
+
+    Its field is `task`, `mask`, `images`, `images[0]`, `video`, `prompt`, `size` or `seconds`.
+    """
     if job.task not in card.tasks:
-        return _bad("task", _WORK.get(job.task, f"it does not do {job.task}"))
+        return _bad("task", "it makes films, not pictures" if card.tasks == FILMS else _WORK[job.task])
     if job.mask is not None and not card.inputs.mask:
         return _bad("mask", "it takes no mask")
-    if len(job.inputs) > card.inputs.max:
-        most = f"at most {card.inputs.max}" if card.inputs.max else "no"
-        return _bad("images", f"it takes {most} images, not {len(job.inputs)}")
-    return _unfit_input(job.inputs, card) or _long_prompt(job, card) or _unmade_size(job, card, policy)
+    return (
+        _misplaced_input(job, card)
+        or _too_many(job, card)
+        or _unfit_input(job, card)
+        or _long_prompt(job, card)
+        or _unmade(job, card, policy)
+    )
 
 
 def _bad(field: str, message: str) -> Fault:
     return Fault("bad_request", message, field=field)
 
 
-def _unfit_input(inputs: tuple[Media, ...], card: Card) -> Fault | None:
-    faults = (unfit(media, card, f"images[{at}]") for at, media in enumerate(inputs))
+def _misplaced_input(job: Job, card: Card) -> Fault | None:
+    """An input in a role that the card does not take, or beside one that it does not go with."""
+    named = roles(job)
+    for at, (role, field) in enumerate(zip(named, input_names(job), strict=True)):
+        if role not in card.inputs.roles:
+            return _bad(field, f"it takes no {_ROLES[role]}")
+        if role != "reference" and role in named[:at]:
+            return _bad(field, f"it takes one {_ROLES[role]}, not {named.count(role)}")
+        if role == "last" and "first" not in named:
+            return _bad(field, "a last frame needs a first one")
+        if not card.inputs.mixed and role != named[0] and not {role, named[0]} <= _FRAMES:
+            return _bad(field, "it takes references, or frames, or a film: not several of these at once")
+    return None
+
+
+def _too_many(job: Job, card: Card) -> Fault | None:
+    """The number of references; a frame or a film is one at most and does not count."""
+    count = roles(job).count("reference")
+    if count <= card.inputs.max:
+        return None
+    most = f"at most {card.inputs.max}" if card.inputs.max else "no"
+    return _bad("images", f"it takes {most} images, not {count}")
+
+
+def _unfit_input(job: Job, card: Card) -> Fault | None:
+    inputs = zip(job.inputs, roles(job), input_names(job), strict=True)
+    faults = (unfit(media, card, field) for media, role, field in inputs if role != "video")
     return next((fault for fault in faults if fault is not None), None)
 
 
@@ -77,22 +130,54 @@ def _long_prompt(job: Job, card: Card) -> Fault | None:
     return _bad("prompt", f"the prompt has {len(job.prompt)} characters; {card.name} takes {card.prompt_chars}")
 
 
-def _unmade_size(job: Job, card: Card, policy: sizes.Policy) -> Fault | None:
+def _unmade(job: Job, card: Card, policy: sizes.Policy) -> Fault | None:
+    """A size or a length that would have to be bent."""
     if policy != "exact":
         return None
     try:
         sizes.resolve(job.size, card.size, policy)
+        length(job, card, policy)
     except Fault as fault:
         return fault
     return None
 
 
-def fit(job: Job, card: Card) -> Job:
+def length(job: Job, card: Card, policy: sizes.Policy = "nearest") -> float | None:
+    """How many seconds of film a card makes of a job, None where nobody says: what its price goes by.
+
+    `Fault` (bad_request, field `seconds`) with the allowed ones where `exact` forbids to bend.
+    """
+    return _fit_length(job, card, policy)[0]
+
+
+def _fit_length(job: Job, card: Card, policy: sizes.Policy) -> tuple[float | None, Note | None]:
+    if job.seconds is None:
+        made = card.seconds if job.task == "video" else None
+        return made, None if made is None else Note("seconds", "defaulted", _text(made))
+    seconds, note = _fit_field("seconds", job.seconds, card, job)
+    words = card.takes.get("seconds")
+    if seconds is not None or not words:
+        return seconds, note
+    asked, lengths = job.seconds, sorted(float(word) for word in words)
+    if policy == "cover":
+        near = next((one for one in lengths if one >= asked), lengths[-1])
+    else:
+        near = min(lengths, key=lambda one: abs(one - asked))
+    if policy == "exact":
+        what = f"this model does not make {_text(asked)} seconds; allowed: {', '.join(words)}"
+        raise _bad("seconds", f"{what}; the nearest is {_text(near)}")
+    return near, Note("seconds", "bent", f"{_text(asked)} → {_text(near)}; one of {', '.join(words)}")
+
+
+def fit(job: Job, card: Card, policy: sizes.Policy = "nearest") -> Job:
     """The job in a card's own words: values renamed, fields and values the card does not take left out, all noted.
 
     A file format the card does not take is noted as emulated: it is for the engine to make it of what comes.
 
-    Raises `Fault` (bad_request, field `prompt`) for a prompt longer than the card allows.
+    The length of a film is bent to one the card makes, by `policy`, or is the card's own where nobody asks for one.
+
+    Raises `Fault` (bad_request) for a prompt longer than the card allows (field `prompt`), and for a length that would
+    have to be bent where `policy` forbids it (field `seconds`).
     """
     too_long = _long_prompt(job, card)
     if too_long:
@@ -101,9 +186,13 @@ def fit(job: Job, card: Card) -> Job:
     notes: list[Note] = []
     for name in FIELDS:
         value = getattr(job, name)
-        if value is not None:
+        if name == "seconds":
+            changes[name], note = _fit_length(job, card, policy)
+        elif value is not None:
             changes[name], note = _fit_field(name, value, card, job)
-            notes += [note] if note else []
+        else:
+            continue
+        notes += [note] if note else []
     return replace(job, **changes, notes=(*job.notes, *notes))
 
 
@@ -121,7 +210,9 @@ def _fit_field(name: str, value: Any, card: Card, job: Job) -> tuple[Any, Note |
 
 
 def _made_here(name: str, job: Job) -> bool:
-    """Whether a wish can be met by working on the picture that comes."""
+    """Whether a wish can be met by working on the picture that comes; films are not worked on."""
+    if job.task == "video":
+        return False
     if name == "compression":
         return FORMATS.get(job.format or "") in LOSSY
     return name == "format" and job.format in FORMATS
@@ -154,8 +245,15 @@ def set_fields(job: Job, fields: Mapping[str, Any]) -> Job:
             near = get_close_matches(name, (*FIELDS, "size"), 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise Fault("internal", f"a model cannot set {name!r}{hint}", field=f"set.{name}")
-        job = _set(job, name, _merged(job.size, _house_size(value)) if name == "size" else value)
+        job = _set(job, name, _own(job, name, value))
     return job
+
+
+def _own(job: Job, name: str, value: Any) -> Any:
+    """What the house sets, as a job holds it."""
+    if name == "size":
+        return _merged(job.size, _house_size(value))
+    return float(value) if name == "seconds" else value
 
 
 def _house_size(value: Any) -> Size:

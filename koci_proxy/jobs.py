@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic, TypeVar
 
+from .faults import Fault
 from .types import Event
 
 End = TypeVar("End")
@@ -13,11 +14,17 @@ Tell = Callable[[Event], None]
 
 
 class Running(Generic[End]):
-    """One job under way: the events so far, its end, and a bell that rings at each of them."""
+    """One job under way: the events so far, its end, and a bell that rings at each of them.
 
-    def __init__(self, work: Callable[[Tell], Awaitable[End]]) -> None:
+    A `parked` job is one that another process can go on with: nobody needs to wait for it before this one is stopped.
+    """
+
+    def __init__(self, work: Callable[[Tell], Awaitable[End]], parked: Callable[[], bool] = lambda: False) -> None:
         self._events: list[Event] = []
         self._bell = asyncio.Event()
+        self._stopping = False
+        self._let_go = asyncio.Event()
+        self.parked = parked
         self.task: asyncio.Task[End] = asyncio.ensure_future(self._run(work))
 
     async def _run(self, work: Callable[[Tell], Awaitable[End]]) -> End:
@@ -31,14 +38,31 @@ class Running(Generic[End]):
         self._bell.set()
         self._bell = asyncio.Event()
 
-    @property
-    def last(self) -> Event | None:
-        """The newest event, None before the first."""
-        return self._events[-1] if self._events else None
-
     async def end(self) -> End:
-        """What the job came to, or its `Fault`. A listener that goes away does not end the job."""
-        return await asyncio.shield(self.task)
+        """What the job came to, or its `Fault`. A listener that goes away does not end the job.
+
+        `Fault` gone when it was cancelled, down when this process is being stopped and another one goes on with it.
+        """
+        left = asyncio.ensure_future(self._let_go.wait())
+        try:
+            await asyncio.wait({self.task, left}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            left.cancel()
+        if self.task.done() and not self.task.cancelled():
+            return self.task.result()
+        if self._stopping:
+            raise Fault("down", "this process is being stopped, and the job goes on: ask again", stage="not_sent")
+        raise Fault("gone", "the job was cancelled")
+
+    def let_go(self) -> None:
+        """Nobody is to wait for it any more, though what is out is still waited for."""
+        self._let_go.set()
+        self._bell.set()
+
+    def stop(self) -> None:
+        """End it here, for another process to go on with."""
+        self._stopping = True
+        self.task.cancel()
 
     async def events(self) -> AsyncIterator[Event]:
         """Every event from the first on, whenever one starts to listen; ends when the job does."""
@@ -47,40 +71,50 @@ class Running(Generic[End]):
             while seen < len(self._events):
                 yield self._events[seen]
                 seen += 1
-            if self.task.done():
+            if self.task.done() or self._let_go.is_set():
                 return
             bell = self._bell
             if seen == len(self._events):
                 await bell.wait()
 
 
-class Jobs:
-    """All jobs under way in this process."""
+class Jobs(Generic[End]):
+    """All jobs under way in this process, by their ids."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._running: dict[str, Running[End]] = {}
 
-    def start(self, work: Callable[[Tell], Awaitable[End]]) -> Running[End]:
-        running = Running(work)
-        task: asyncio.Task[object] = running.task
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+    def start(
+        self, id: str, work: Callable[[Tell], Awaitable[End]], parked: Callable[[], bool] = lambda: False
+    ) -> Running[End]:
+        running = Running(work, parked)
+        self._running[id] = running
+        running.task.add_done_callback(lambda task: self._ended(id, task))
         return running
 
-    def _ended(self, task: asyncio.Task[object]) -> None:
-        self._tasks.discard(task)
+    def _ended(self, id: str, task: asyncio.Task[End]) -> None:
+        self._running.pop(id, None)
         # Whoever listens has the exception from `end`; a job nobody waits for any more must not warn at exit.
         if not task.cancelled():
             task.exception()
 
-    def __len__(self) -> int:
-        return len(self._tasks)
+    def find(self, id: str) -> Running[End] | None:
+        return self._running.get(id)
 
-    async def close(self, grace: float) -> None:
-        """Wait up to `grace` seconds for the jobs under way, then cancel the rest."""
-        if not self._tasks:
-            return
-        _, late = await asyncio.wait(self._tasks, timeout=grace)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+    def __len__(self) -> int:
+        return len(self._running)
+
+    async def close(self, grace: float) -> list[str]:
+        """Wait up to `grace` seconds for the jobs that nobody else can go on with, then stop the rest: their ids."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + grace
+        while waiting := [each.task for each in self._running.values() if not each.parked()]:
+            if clock() >= until:
+                break
+            # A job may be parked while we wait, which is no end: look again now and then.
+            await asyncio.wait(waiting, timeout=min(until - clock(), 0.5), return_when=asyncio.FIRST_COMPLETED)
+        rest = dict(self._running)
+        for running in rest.values():
+            running.stop()
+        await asyncio.gather(*(each.task for each in rest.values()), return_exceptions=True)
+        return list(rest)

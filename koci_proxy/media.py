@@ -90,6 +90,10 @@ def sniff(head: bytes) -> Looks:
     return Looks()
 
 
+def is_film(media: Media) -> bool:
+    return (media.mime or "").startswith("video/")
+
+
 def is_data_uri(text: str) -> bool:
     return text[:64].lstrip()[:5].lower() == "data:"
 

@@ -100,9 +100,9 @@ class Plan:
         plan = replace(self, faults=(*self.faults, fault))
         if elapsed >= self.retry.give_up:
             return plan._stop()
-        if fault.blame == "key":
+        if fault.blame == "key" and not may_be_paid(fault):
             return Try(self.targets[self.at], plan) if keys_left else plan._next_target()
-        if not _may_be_paid(fault):
+        if not may_be_paid(fault):
             return plan._again(fault, elapsed)
         if self.paid >= self.retry.maybe_paid:
             return Stop(fault)
@@ -138,6 +138,6 @@ class Plan:
         return Stop(Fault("unserved", "no provider can serve this model at the moment", retry_after=soonest))
 
 
-def _may_be_paid(fault: Fault) -> bool:
+def may_be_paid(fault: Fault) -> bool:
     """Whether a failed call may have cost money: no answer came, or one that was no error and yet of no use."""
     return fault.stage in ("sent", "accepted") or (fault.stage == "answered" and fault.kind in ("empty", "garbled"))

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from .faults import Fault
+from .media import EXTENSIONS as media_types
 from .media import sniff
 from .types import Media, Spool
 
-EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif", "video/mp4": "mp4"}
+_KEPT = ("image/png", "image/jpeg", "image/webp", "image/gif", "video/mp4", "video/quicktime", "video/webm")
+EXTENSIONS = {mime: media_types[mime] for mime in _KEPT}
 MIMES = {extension: mime for mime, extension in EXTENSIONS.items()}
 # 128 random bits in lower-case base32, and the type of the bytes.
 _KEY = re.compile(r"[a-z2-7]{26}\.(?:" + "|".join(MIMES) + ")")
@@ -67,7 +69,7 @@ class Store:
     ) -> None:
         self.folder = folder
         self.keep = keep
-        self._secret = (secret or _secret(folder / ".secret")) if signed else None
+        self._secret = (secret or kept_secret(folder)) if signed else None
 
     async def put(self, media: Media) -> Media:
         """Shelve a picture that we hold the bytes of; what comes back has its key in their place.
@@ -99,7 +101,9 @@ class Store:
         return path if path.is_file() else None
 
     def find(self, id: str) -> str | None:
-        """The key of a picture by its id alone; None for one that is not here. Looks for each kind of file in turn."""
+        """The key of a picture by its id or key; None for one that is not here. Looks for each kind of file in turn."""
+        if self.path(id):
+            return id
         keys = (f"{id}.{extension}" for extension in MIMES)
         return next((key for key in keys if self.path(key)), None)
 
@@ -130,6 +134,12 @@ class Store:
             return False
         right = _sign(self._secret, key, int(expires))
         return hmac.compare_digest(right, signature) and int(expires) > (time.time() if now is None else now)
+
+    def drop(self, key: str) -> None:
+        """Take a picture off the shelf before its time; one that is not there is no matter."""
+        path = self.path(key)
+        if path is not None:
+            path.unlink(missing_ok=True)
 
     def sweep(self, now: float | None = None) -> int:
         """Remove what was kept long enough, and halves that dead processes left; how many. Looks at every file."""
@@ -173,8 +183,9 @@ def _sign(secret: bytes, key: str, expires: int) -> str:
     return hmac.new(secret, f"{key}\n{expires}".encode(), "sha256").hexdigest()
 
 
-def _secret(path: Path) -> bytes:
-    """The secret in that file, readable by its owner alone; made where there is none."""
+def kept_secret(folder: Path) -> bytes:
+    """The secret of all processes that share a folder, readable by its owner alone; made where there is none."""
+    path = folder / ".secret"
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".secret.{secrets.token_hex(4)}")
     if not path.exists():

@@ -177,8 +177,8 @@ def configure_logging(secrets: frozenset[str], json: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Their INFO lines hold whole URLs, with whatever stands in the query.
-    for name in ("httpx", "httpcore"):
+    # Some have whole URLs in their INFO lines, with whatever stands in the query; others a line for each file touched.
+    for name in ("httpx", "httpcore", "watchfiles", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()

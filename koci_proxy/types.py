@@ -7,9 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from .facts import Card
+from .faults import Fault
 
 Task = Literal["generate", "edit", "cutout", "video"]
 Delivery = Literal["url", "base64"]
+# What a picture or film that an app sends is to a film that it asks for.
+Role = Literal["reference", "first", "last", "video"]
+# A job's life. It begins queued or running; all others are ends.
+Status = Literal["queued", "running", "succeeded", "partial", "refused", "failed", "expired", "cancelled"]
+UNDER_WAY: frozenset[Status] = frozenset({"queued", "running"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +62,11 @@ class Spool(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One picture or film, wherever it is: exactly one of bytes we hold, a foreign URL, or a key of our store.
+    """One picture or film, wherever it is: exactly one of bytes we hold, a foreign URL, or a key of our store; one that
+    was delivered has its link beside its key.
 
-    `mime`, `width`, `height` and `size` (bytes) are what the bytes say, None while nobody has looked.
+    `mime`, `width`, `height`, `size` (bytes) and `seconds` (of a film) are what the bytes say, None while nobody has
+    looked.
     """
 
     data: Spool | None = None
@@ -68,6 +76,7 @@ class Media:
     width: int | None = None
     height: int | None = None
     size: int | None = None
+    seconds: float | None = None
 
     @property
     def pixels(self) -> tuple[int, int] | None:
@@ -103,16 +112,19 @@ class Note:
 class Job:
     """What the app wants, in no dialect.
 
-    `options` are the app's extra words in its own `dialect`; they reach a vendor that speaks the same dialect, else
-    they are noted as left out. `partials` is how many previews a stream asks for. `thumbnails` asks for a small
-    copy of each picture. `notes` grow on the way to the vendor: what was renamed, bent, defaulted or left out. Options
-    whose name begins with `_` are a dialect's notes to itself: how to render the answer, what a conversation was.
+    `roles` says what each of the `inputs` is to a film, in the same order; empty, all are references. `options` are the
+    app's extra words in its own `dialect`; they reach a vendor that speaks it, else they are noted as left out.
+    `partials` is how many previews a stream asks for. `thumbnails` asks for a small copy of each picture. `notes`
+    grow on the way to the vendor: what was renamed, bent, defaulted or left out. Options whose name begins with `_` are
+    a dialect's notes to itself: how to render the answer, what a conversation was. `places` are the app's own names of
+    the `inputs`, in the same order, where they stand in several places of a body.
     """
 
     model: str
     prompt: str
     task: Task = "generate"
     inputs: tuple[Media, ...] = ()
+    roles: tuple[Role, ...] = ()
     mask: Media | None = None
     n: int = 1
     size: Size = AUTO
@@ -130,6 +142,7 @@ class Job:
     options: Mapping[str, Any] = field(default_factory=dict)
     thumbnails: bool = False
     notes: tuple[Note, ...] = ()
+    places: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +158,22 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The app asks what became of a job that was answered with its id at once."""
+    """The app asks about jobs of its own: shows one, follows it to its end, takes its film or picture, ends or deletes
+    it, or lists them all.
 
-    id: str
+    `id` is a job's ("req_" and 24 hex digits, or the 15 digits of `JobState.number`), `task` what it must be. `content`
+    wants picture `index` of the job, in the `variant` that the app names. `list` gives jobs from the newest on (or, not
+    `newest`, from the oldest), `limit` of them, behind the one named `after`; `variant` is then the dialect's own.
+    """
+
+    verb: Literal["show", "follow", "content", "delete", "list"] = "show"
+    id: str = ""
+    index: int = 0
+    variant: str = ""
+    task: Task | None = None
+    after: str | None = None
+    limit: int = 20
+    newest: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +269,43 @@ Event = Progress | Partial | Done
 
 
 @dataclass(frozen=True, slots=True)
+class JobState:
+    """A job as it stands: what was asked, how far it is, and what came of it.
+
+    `job` is as it was asked, its pictures without bytes. `number` names it where a wire wants 15 digits. `progress` is
+    0-100, None when nobody says; times are Unix seconds. `links` is the URL of the platform that was asked
+    ("https://img.example.com/name"), without a slash at its end. An end is a `result`, whose media are links, or a
+    `fault`, or nothing where it was cancelled. `expires_at` is when the result goes, None for never.
+    """
+
+    id: str
+    job: Job
+    status: Status
+    created_at: float
+    links: str = ""
+    number: str = ""
+    progress: float | None = None
+    ended_at: float | None = None
+    expires_at: float | None = None
+    result: Result | None = None
+    fault: Fault | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.status not in UNDER_WAY
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the id and name of an app key."""
+    """Who asks: the id and name of an app key, whom it belongs to, and what it may do.
+
+    `limits` are `per_minute`, `pictures_per_minute`, `at_once` and `credits_per_day` (in thousandths of a credit), each
+    only where it binds. `models` and `platforms` are all that it may use, None for any.
+    """
 
     id: str
     name: str
     limits: Mapping[str, Any] = field(default_factory=dict)
+    owner: str = ""
+    models: tuple[str, ...] | None = None
+    platforms: tuple[str, ...] | None = None

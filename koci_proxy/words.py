@@ -47,7 +47,7 @@ _PLAIN: Mapping[str, str] = {
     "down": "the upstream failed",
     "slow": "the upstream took too long",
     "garbled": "the upstream answer could not be read",
-    "empty": "the upstream answered without a picture",
+    "empty": "the upstream answered without a picture or film",
 }
 # Only these may carry a vendor's words to an app: what it says of our keys and its own insides is not for apps.
 _TELLING = frozenset({"bad_request", "refused", "wrong_type", "too_large", "not_found", "empty"})

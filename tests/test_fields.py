@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, picture, pixels_of, respelled, size_words
+from koci_proxy.fields import Fields, linked, picture, pixels_of, received, respelled, size_words
 from koci_proxy.media import from_bytes
 from koci_proxy.types import AUTO, Media, Size
-from koci_proxy.wire import Json, base64
+from koci_proxy.wire import Json, base64, data_uri, url
 
 HELD = from_bytes(b"abc")
 
@@ -67,6 +67,18 @@ def test_pictures_come_as_text_or_held() -> None:
     assert picture(HELD, "x") is HELD
     assert picture("YWJj", "x") == HELD
     assert picture("https://x.example/a.png", "x") == Media(url="https://x.example/a.png")
+
+
+def test_a_picture_of_an_answer_that_is_none_was_paid_for() -> None:
+    assert received("YWJj", 200) == HELD
+    with pytest.raises(Fault, match="could not be read") as caught:
+        received(7, 200, "video_url")
+    assert (caught.value.kind, caught.value.stage) == ("garbled", "accepted")
+
+
+def test_a_wire_that_reads_links_gets_one_where_there_is_one() -> None:
+    link = Media(url="https://x.example/a.png")
+    assert (linked(link), linked(HELD)) == (url(link), data_uri(HELD))
 
 
 @pytest.mark.parametrize(

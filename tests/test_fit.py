@@ -64,7 +64,7 @@ def test_refusal(changes: dict[str, Any], policy: sizes.Policy, field: str | Non
         ({"background": "opaque"}, {"background": None}, ["background: left out (opaque)"]),
         ({"seconds": 8.0}, {"seconds": 8.0}, []),
         ({"seconds": 5.0}, {"seconds": 4.0}, ["seconds: renamed (5 → 4)"]),
-        ({"seconds": 6.5}, {"seconds": None}, ["seconds: left out (6.5; one of 4, 8)"]),
+        ({"seconds": 6.5}, {"seconds": 8.0}, ["seconds: bent (6.5 → 8; one of 4, 8)"]),
         (
             {"strength": 0.7, "style": "anime"},
             {"strength": None, "style": None},
@@ -194,7 +194,9 @@ def test_a_long_prompt_is_refused() -> None:
             {"quality": "high"},
             ["quality: bent (low → high, set by the house)"],
         ),
-        ({}, {"seconds": 8, "style": "anime"}, {"seconds": 8, "style": "anime"}, []),
+        ({}, {"seconds": 8, "style": "anime"}, {"seconds": 8.0, "style": "anime"}, []),
+        ({"seconds": 8.0}, {"seconds": 8}, {"seconds": 8.0}, []),
+        ({"seconds": 4.0}, {"seconds": 8}, {"seconds": 8.0}, ["seconds: bent (4 → 8, set by the house)"]),
         ({}, {"size": "2K"}, {"size": sizes.parse("2K")}, []),
         (
             {"size": sizes.parse("1K 16:9")},

@@ -22,7 +22,7 @@ async def test_every_listener_hears_the_whole_story() -> None:
         tell(Progress(2))
         return "done"
 
-    running = Jobs().start(work)
+    running = Jobs[str]().start("a", work)
 
     async def listen() -> list[Event]:
         return [event async for event in running.events()]
@@ -35,7 +35,6 @@ async def test_every_listener_hears_the_whole_story() -> None:
     assert await early == [Progress(1), Progress(2)]
     assert [event async for event in late_start] == [Progress(2)]
     assert await listen() == [Progress(1), Progress(2)]
-    assert running.last == Progress(2)
 
 
 async def test_a_listener_that_goes_away_does_not_end_the_job() -> None:
@@ -45,7 +44,7 @@ async def test_a_listener_that_goes_away_does_not_end_the_job() -> None:
         await go.wait()
         return "done"
 
-    running = Jobs().start(work)
+    running = Jobs[str]().start("a", work)
     listener = asyncio.create_task(running.end())
     await asyncio.sleep(0)
     listener.cancel()
@@ -59,26 +58,60 @@ async def test_a_fault_reaches_whoever_waits() -> None:
     async def work(tell: Tell) -> str:
         raise Fault("down", "no vendor")
 
-    running = Jobs().start(work)
+    running = Jobs[str]().start("a", work)
     assert [event async for event in running.events()] == []
     with pytest.raises(Fault, match="no vendor"):
         await running.end()
 
 
-async def test_closing_waits_for_jobs_and_then_ends_them() -> None:
-    jobs = Jobs()
+async def test_a_cancelled_job_is_gone_for_who_listens() -> None:
+    begun = asyncio.Event()
+
+    async def work(tell: Tell) -> str:
+        begun.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    jobs = Jobs[str]()
+    running = jobs.start("a", work)
+    listener = asyncio.create_task(running.end())
+    await begun.wait()
+    assert jobs.find("a") is running
+    running.task.cancel()
+    with pytest.raises(Fault, match="cancelled"):
+        await listener
+    assert jobs.find("a") is None
+
+
+async def test_closing_waits_for_jobs_and_then_stops_them() -> None:
+    jobs = Jobs[str]()
     never = asyncio.Event()
 
     async def quick(tell: Tell) -> str:
         return "done"
 
-    async def stuck(tell: Tell) -> bool:
-        return await never.wait()
+    async def stuck(tell: Tell) -> str:
+        await never.wait()
+        return "never"
 
-    done, hung = jobs.start(quick), jobs.start(stuck)
+    done, hung = jobs.start("a", quick), jobs.start("b", stuck)
     assert len(jobs) == 2
-    await jobs.close(grace=0.05)
+    assert await jobs.close(grace=0.05) == ["b"]
     assert await done.end() == "done"
-    assert hung.task.cancelled()
-    await jobs.close(grace=0.05)
+    with pytest.raises(Fault, match="ask again") as told:
+        await hung.end()
+    assert (told.value.kind, told.value.stage) == ("down", "not_sent")
+    assert await jobs.close(grace=0.05) == []
     assert len(jobs) == 0
+
+
+async def test_closing_does_not_wait_for_what_another_process_can_go_on_with() -> None:
+    jobs = Jobs[str]()
+
+    async def stuck(tell: Tell) -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    jobs.start("a", stuck, lambda: True)
+    async with asyncio.timeout(5):
+        assert await jobs.close(grace=60) == ["a"]

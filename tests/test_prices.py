@@ -1,4 +1,4 @@
-"""Credits, to the thousandth."""
+"""Credits, to the thousandth: prices by picture, tier and second."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from koci_proxy.types import Job
         ("0.125", Price(125)),
         ({"4K": 16, "1K": 4, "2k": "8.5"}, Price(tiers=(("1K", 4000), ("2K", 8500), ("4K", 16000)))),
         ({512: 1}, Price(tiers=(("512", 1000),))),
+        ({"1080P": 60, "720p": 40}, Price(tiers=(("720p", 40000), ("1080p", 60000)))),
         ({"second": 10}, Price(second=10000)),
     ],
 )
@@ -33,7 +34,8 @@ def test_parse(written: Any, expected: Price) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", [-1, True, None, "much", "", "nan", "inf", 0.0001, [4], {}, {"8K": 1}, {"second": 1, "1K": 2}]
+    "written",
+    [-1, True, None, "much", "", "nan", "inf", 0.0001, [4], {}, {"8K": 1}, {"second": 1, "1K": 2}, {"360p": 1}],
 )
 def test_parse_refuses(written: Any) -> None:
     with pytest.raises(Fault) as caught:
@@ -42,6 +44,7 @@ def test_parse_refuses(written: Any) -> None:
 
 
 TIERS = {"1K": 4, "2K": 8, "4K": 16}
+FILMS = {"480p": 2, "720p": 4, "1080p": 8}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,15 @@ TIERS = {"1K": 4, "2K": 8, "4K": 16}
         (TIERS, "auto", None, 1, 16000),
         (TIERS, "16:9", None, 1, 16000),
         ({"1K": 4}, "4K", None, 1, 4000),
+        (FILMS, "1280x720", None, 1, 4000),
+        (FILMS, "720x1280", None, 1, 4000),
+        (FILMS, "720x720", None, 1, 4000),
+        (FILMS, "720p 1:1", None, 1, 4000),
+        (FILMS, "854x480", None, 1, 2000),
+        (FILMS, "1920x1088", None, 1, 8000),
+        (FILMS, "2K", None, 1, 8000),
+        (FILMS, "1K", None, 1, 4000),
+        (TIERS, "720p", None, 1, 8000),
         ({"second": 10}, "auto", 8.0, 1, 80000),
         ({"second": "0.001"}, "auto", 0.5, 1, 1),
         (0.1, "auto", None, 3, 300),

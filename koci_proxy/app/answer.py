@@ -55,6 +55,23 @@ async def reply_and_linger(
     return len(body)
 
 
+async def begin_json(send: Send, headers: Mapping[str, str]) -> None:
+    """The head of a JSON answer whose body is not known yet."""
+    every = {"content-type": "application/json", "cache-control": "no-store", **headers}
+    await send({"type": "http.response.start", "status": 200, "headers": encode(every)})
+
+
+async def end_json(send: Send, answer: Reply) -> int:
+    """The body of a JSON answer whose head has gone out. Returns its length in bytes."""
+    written = write(answer.body)
+    length = 0
+    for content in written.pieces() if written else ():
+        await piece(send, content)
+        length += len(content)
+    await send({"type": "http.response.body", "body": b""})
+    return length
+
+
 async def begin_stream(send: Send, headers: Mapping[str, str]) -> None:
     every = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", **headers}
     await send({"type": "http.response.start", "status": 200, "headers": encode(every)})

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import hmac
+import math
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from .. import address
-from ..callers import Callers
-from ..facts import Limits
+from ..facts import Bounds, House, Model
 from ..faults import Fault
+from ..pace import Pace, Rule, Taken
+from ..state import Callers
 from ..types import Caller
 
 MINUTE = 60.0
 
 
 class Desk:
-    """Admits callers and counts their requests under way and in the last minute."""
+    """Admits callers, and counts what they ask for."""
 
-    def __init__(self, callers: Callers) -> None:
+    def __init__(self, callers: Callers, pace: Pace, admin: Callable[[], str | None] = lambda: None) -> None:
+        """`admin` gives the admin token of `routes.yaml` as it is now."""
         self.callers = callers
-        self._inside: Counter[str] = Counter()
-        self._recent: dict[str, deque[float]] = {}
+        self.pace = pace
+        self._admin = admin
 
     async def admit(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Caller:
         """The caller of a request; `Fault` unauthorized when its key is missing or not one of ours."""
@@ -39,26 +42,84 @@ class Desk:
             raise Fault("unauthorized", f"this API key is not known here, or was revoked{hint}", code="invalid_api_key")
         return caller
 
-    @contextmanager
-    def place(self, caller: Caller, limits: Limits) -> Iterator[None]:
-        """A place for one request of a caller; `Fault` too_fast when the house's limits are reached."""
-        if limits.at_once is not None and self._inside[caller.id] >= limits.at_once:
-            raise Fault("too_fast", f"{limits.at_once} requests at once is the limit of a key here", retry_after=1)
-        if limits.per_minute is not None:
-            self._count(caller, limits.per_minute, time.monotonic())
-        self._inside[caller.id] += 1
-        try:
-            yield
-        finally:
-            self._inside[caller.id] -= 1
-            if not self._inside[caller.id]:
-                del self._inside[caller.id]
+    async def operator(self, headers: Mapping[str, str]) -> None:
+        """Let in only who holds an admin token."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        token, own = token.strip(), self._admin()
+        known = own is not None and hmac.compare_digest(token.encode(), own.encode())
+        if scheme.lower() != "bearer" or not (known or await self.callers.is_admin(token)):
+            raise Fault("unauthorized", "this needs 'Authorization: Bearer' with an admin token")
 
-    def _count(self, caller: Caller, limit: int, now: float) -> None:
-        recent = self._recent.setdefault(caller.id, deque())
-        while recent and recent[0] <= now - MINUTE:
-            recent.popleft()
-        if len(recent) >= limit:
-            wait = recent[0] + MINUTE - now
-            raise Fault("too_fast", f"{limit} requests a minute is the limit of a key here", retry_after=wait)
-        recent.append(now)
+    async def once(self, caller: Caller, content: str | None, tries: int | None) -> bool:
+        """Whether a call is to be counted: the SDK's own retry of one that was counted is not."""
+        if content is None:
+            return True
+        first = await self.pace.counted(f"{caller.id}:{content}", MINUTE)
+        return first or not tries
+
+    async def count(
+        self, caller: Caller, house: House, model: Model, pictures: int, content: str | None = None
+    ) -> dict[str, str]:
+        """Count a call against all limits; the headers that say how its key stands. Raises `Limited`."""
+        key = bounds(caller, house.limits.key)
+        rules = [
+            *_rules("this key", f"key:{caller.id}", key, pictures),
+            *_rules(f"model {model.name}", f"model:{model.name}", model.limits, pictures),
+            *_rules("all keys", "house", house.limits.house, pictures),
+        ]
+        if not rules:
+            return {}
+        taken = await self.pace.take(rules)
+        headers = _headers(taken)
+        if not taken.ok:
+            if content is not None:  # when it comes again it is new
+                await self.pace.forget(f"{caller.id}:{content}")
+            raise Limited(taken.fault(), headers)
+        return headers
+
+    @asynccontextmanager
+    async def places(self, caller: Caller, house: House, model: Model) -> AsyncIterator[None]:
+        """A place among the calls under way of the key, the model and the house; `Fault` too_fast where one is full."""
+        key = bounds(caller, house.limits.key)
+        limits = (
+            (f"key:{caller.id}", key.at_once, "calls at once of a key"),
+            (f"model:{model.name}", model.limits.at_once, f"calls at once of model {model.name}"),
+            ("house", house.limits.house.at_once, "calls at once of all keys"),
+        )
+        async with AsyncExitStack() as stack:
+            for place, limit, name in limits:
+                if limit is not None:
+                    await stack.enter_async_context(self.pace.slot(place, limit, name=name))
+            yield
+
+
+class Limited(Exception):
+    """A call that was refused by a limit, and the headers that tell how its key stands."""
+
+    def __init__(self, fault: Fault, headers: Mapping[str, str]) -> None:
+        super().__init__(str(fault))
+        self.fault, self.headers = fault, headers
+
+
+def bounds(caller: Caller, house: Bounds) -> Bounds:
+    """A key's own limits where it has some, else the house's for every key."""
+    return replace(house, **{name: value for name, value in caller.limits.items() if value is not None})
+
+
+def _rules(whose: str, key: str, limits: Bounds, pictures: int) -> Iterator[Rule]:
+    if limits.per_minute is not None:
+        yield Rule(f"requests of {whose}", f"{key}:requests", limits.per_minute)
+    if limits.pictures_per_minute is not None:
+        yield Rule(f"pictures of {whose}", f"{key}:pictures", limits.pictures_per_minute, cost=pictures)
+
+
+def _headers(taken: Taken) -> dict[str, str]:
+    """What official SDKs show their programs, of the first limit on requests: that of the key, where it has one."""
+    for standing in taken.standings:
+        if standing.rule.key.endswith(":requests"):
+            return {
+                "x-ratelimit-limit-requests": str(standing.rule.amount),
+                "x-ratelimit-remaining-requests": str(standing.remaining),
+                "x-ratelimit-reset-requests": f"{math.ceil(standing.reset)}s",
+            }
+    return {}

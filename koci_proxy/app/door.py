@@ -12,35 +12,39 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from .. import address
-from ..engine import Engine, Served
+from ..engine import Engine
+from ..facts import Model
 from ..faults import Fault
-from ..jobs import Jobs, Running, Tell
-from ..types import Caller, Done, Job, Listing, Lookup, Talk, Upload
+from ..state.requests import Entry, RequestLog
+from ..types import Caller, Job, Listing, Lookup, Talk, Upload
 from ..wire import Call, Form, Json, Reply
-from . import answer, intake
-from .callers import Desk
-from .later import Later
+from . import answer, intake, lookups, naming
+from .answer import plain
+from .callers import Desk, Limited
 from .live import Now
+from .ordering import Order
+from .runner import Runner, internal, shown
 from .talks import Talks
 from .uploads import Uploads
+from .webhooks import Webhooks
 
 log = logging.getLogger("koci_proxy.door")
 
-# A listener hears something at least this often, in seconds: idle-timeouts on the way are a minute or more.
-KEEP_ALIVE = 15.0
+LONGEST = 200  # characters of a path in the log
 
 Wish = Job | Listing | Lookup | Talk | Upload | Reply
 
 
 @dataclass(frozen=True, slots=True)
 class Hall:
-    """What all requests share: the jobs under way, the front desk, and what is kept from one request to the next."""
+    """What all requests share: who carries the jobs, the front desk, and what is kept from one request to the next."""
 
-    jobs: Jobs
+    runner: Runner
     desk: Desk
-    later: Later
     talks: Talks
     uploads: Uploads
+    webhooks: Webhooks
+    log: RequestLog
 
 
 @dataclass(slots=True)
@@ -55,12 +59,14 @@ class Visit:
     receive: intake.Receive
     send: answer.Send
     id: str = field(default_factory=lambda: "req_" + secrets.token_hex(12))
-    app: str = "-"
-    model: str = "-"
-    target: str = "-"
     status: int = 0
     sent: int = 0
-    pictures: int = 0
+    received: int = 0
+    outcome: str = "ok"
+    pace: Mapping[str, str] = field(default_factory=dict)
+    caller: Caller | None = None
+    order: Order | None = None
+    _open: bool = False
     headers: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,46 +93,92 @@ class Visit:
         try:
             await self._answer()
         except intake.HungUp:
-            self.status = 499
+            self.status, self.outcome = 499, "hung_up"
         except Fault as fault:
             await self._fail(fault)
+        except Limited as limited:
+            self.pace = limited.headers
+            await self._fail(limited.fault)
         except Exception:
             log.exception("%s: a fault of this house", self.id)
-            await self._fail(self._internal())
+            await self._fail(internal(self.id))
         took = time.perf_counter() - began
-        self.engine.shell.telemetry.request(self.platform, self.model, self.status, took, self.pictures)
+        entry = self._entry(took)
+        self.engine.shell.telemetry.request(self.platform, entry.model or "-", self.status, took, entry.pictures)
+        if self.order is None or not self.order.background:  # else it is written when the job ends
+            self.hall.log.add(entry)
         log.info(
             "%s %s %s/%s app=%s model=%s target=%s status=%s bytes=%s seconds=%.3f",
-            self.id, self.scope["method"], self.platform, self.tail, self.app, self.model, self.target,
-            self.status, self.sent, took,
+            self.id, entry.method, self.platform, entry.path, entry.key_name or "-", entry.model or "-",
+            entry.target or "-", self.status, self.sent, took,
         )  # fmt: skip
 
+    def _entry(self, took: float) -> Entry:
+        """What the request log keeps of this request."""
+        caller, order = self.caller, self.order
+        keyless = self._keyless()
+        return Entry(
+            id=self.id,
+            at=time.time() - took,
+            key=caller.id if caller else "",
+            key_name=caller.name if caller else "",
+            platform=self.platform,
+            method=self.scope["method"][:16],
+            path=f"{keyless}…" if keyless else plain(self.tail[:LONGEST]),
+            status=self.status,
+            outcome=self.outcome,
+            seconds=round(took, 3),
+            bytes_in=self.received,
+            bytes_out=self.sent,
+            **(order.told() if order else {}),
+        )
+
+    def _keyless(self) -> str:
+        """The head of a path whose rest stands for a key, empty for all others."""
+        return next((head for head in getattr(self.dialect, "KEYLESS", ()) if self.tail.startswith(head)), "")
+
+    async def _receive(self) -> intake.Message:
+        message = await self.receive()
+        self.received += len(message.get("body", b""))
+        return message
+
     async def _answer(self) -> None:
-        query = dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        if self.tail.startswith(tuple(getattr(self.dialect, "KEYLESS", ()))):
+        query: dict[str, str] = {}
+        for name, value in parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+            query[name] = f"{query[name]},{value}" if name in query else value
+        if self._keyless():
             caller = self.hall.uploads.bearer(self.tail.rpartition("/")[2])
         else:
             caller = await self.hall.desk.admit(self.headers, query)
-        self.app = caller.name
+        self.caller = caller
+        if caller.platforms is not None and self.platform not in caller.platforms:
+            doors = ", ".join(f"/{name}" for name in caller.platforms)
+            raise Fault("forbidden", f"this key may not be used here but on {doors}", code="platform_not_allowed")
         wish = await self._read(query)
-        with self.hall.desk.place(caller, self.engine.house.limits):
-            match wish:
-                case Job():
-                    await self._job(wish, caller)
-                case Reply():
-                    await self._reply(wish)
-                case Listing():
-                    models = self.engine.house.models.values()
-                    names = [model.name for model in models if _offered(model.platforms, self.platform)]
-                    await self._reply(self.dialect.catalogue(names, wish))
-                case Lookup():
-                    await self._reply(self.hall.later.told(wish, caller, self.dialect))
-                case Talk():
-                    await self._reply(self.dialect.talked(wish, await self.hall.talks.answer(wish, caller)))
-                case Upload():
-                    place = f"{self.base}/{self.platform}"
-                    store = self.engine.shell.store
-                    await self._reply(await self.hall.uploads.answer(wish, caller, self.dialect, place, store))
+        match wish:
+            case Job():
+                self.order = Order(self, wish, caller)
+                await self.order.serve()
+            case Reply():
+                await self.reply(wish)
+            case Listing():
+                models = self.engine.house.models.values()
+                names = [model.name for model in models if self._offered(model)]
+                await self.reply(self.dialect.catalogue(names, wish))
+            case Lookup():
+                await lookups.answer_lookup(self, wish, caller)
+            case Talk():
+                await self.reply(self.dialect.talked(wish, await self.hall.talks.answer(wish, caller)))
+            case Upload():
+                place = f"{self.base}/{self.platform}"
+                store = self.engine.shell.store
+                await self.reply(await self.hall.uploads.answer(wish, caller, self.dialect, place, store))
+
+    def _offered(self, model: Model) -> bool:
+        """Whether a model is on offer on this platform, for this caller."""
+        assert self.caller is not None, "nobody is offered anything before it is known who asks"
+        mine = self.caller.models is None or model.name in self.caller.models
+        return mine and (not model.platforms or self.platform in model.platforms)
 
     async def _read(self, query: Mapping[str, str]) -> Wish:
         """The wish of a request: its path known, its body read, checked and parsed."""
@@ -137,113 +189,71 @@ class Visit:
         schema = self.dialect.schema(call)
         sinks, limit = self.engine.shell.spools.sink, self.engine.house.limits.body
         if schema == "raw":
-            call = replace(call, body=await intake.read_raw(self.receive, headers, sinks, limit))
+            call = replace(call, body=await intake.read_raw(self._receive, headers, sinks, limit))
         elif schema is not None:
-            body = await intake.read(self.receive, headers, sinks, limit)
+            body = await intake.read(self._receive, headers, sinks, limit)
             value = self.now.schemas.coerce(schema, body) if isinstance(body, Form) else body.value
             self.now.schemas.check(schema, value)
             call = replace(call, body=Json(value))
         wish: Wish = self.dialect.parse(call)
         return wish
 
-    async def _job(self, wish: Job, caller: Caller) -> None:
-        self._allowed(wish)
-        conversation = wish.options.get("_conversation")
-        if conversation:
-            await self.hall.talks.own(caller, conversation)
-        wish = replace(wish, options={**wish.options, "_id": self.id})
-        now, links, talks = self.now, self.base, self.hall.talks
-
-        async def work(tell: Tell) -> Served:
-            with now:  # the job may outlive the request
-                try:
-                    served = await now.engine.run(wish, caller, links, tell)
-                except Fault as fault:
-                    raise self._shown(fault) from fault  # here, for whoever listens to the job and however late
-                except Exception as error:
-                    log.exception("%s: a fault of this house", self.id)
-                    raise self._internal() from error
-                if conversation:
-                    await talks.remember(caller, conversation, wish, served.result)
-                return served
-
-        running = self.hall.jobs.start(work)
-        if wish.options.get("_async"):
-            await self._reply(self.dialect.accepted(self.hall.later.keep(running, caller, wish), wish))
-        elif wish.stream:
-            await self._stream(running, wish)
-        else:
-            served = await running.end()
-            self._served(served)
-            await self._reply(self.dialect.render(served.result, wish), answer.told(served, wish.size))
-
-    def _shown(self, fault: Fault) -> Fault:
-        """What an app may see of a fault: of one of this house only its number, by which we find it in the log."""
-        if fault.kind != "internal" or self.id in fault.message:
-            return fault
-        log.error("%s: %s", self.id, fault)
-        return self._internal()
-
-    def _internal(self) -> Fault:
-        return Fault("internal", f"internal error; its number is {self.id}")
-
-    def _allowed(self, job: Job) -> None:
+    def allow(self, job: Job, caller: Caller) -> Model:
+        """A job's model, if it is offered on this platform and to this caller; `Fault` not_found, forbidden else."""
         model = self.engine.model(job.model)
-        self.model = model.name
-        if not _offered(model.platforms, self.platform):
+        if model.platforms and self.platform not in model.platforms:
             doors = ", ".join(f"/{name}" for name in model.platforms)
             message = f"model {job.model!r} is not offered here but on {doors}"
             raise Fault("not_found", message, field="model", code="model_not_found")
+        if caller.models is not None and model.name not in caller.models:
+            message = f"this key may not use model {job.model!r}; it may use {', '.join(caller.models)}"
+            raise Fault("forbidden", message, field="model", code="model_not_allowed")
+        return model
 
-    async def _stream(self, running: Running[Served], job: Job) -> None:
-        """A job as a stream of events. Until the first one a fault is still a plain HTTP status."""
-        dialect = self.dialect
-        async for event in answer.with_pauses(running.events(), KEEP_ALIVE):
-            frames = dialect.frame(event, job) if event is not None else ()
-            if frames or event is None:
-                await self._begin({})
-            await (answer.piece(self.send, dialect.KEEP_ALIVE) if event is None else answer.frames(self.send, frames))
-        try:
-            served = await running.end()
-        except Fault as fault:
-            if not self.status:
-                raise
-            await answer.frames(self.send, [dialect.fail_frame(fault, job)])
-        else:
-            self._served(served)
-            await self._begin(answer.told(served, job.size))
-            await answer.frames(self.send, dialect.frame(Done(served.result), job))
-        await answer.end_stream(self.send, dialect.end(job) if hasattr(dialect, "end") else dialect.END)
+    async def hung_up(self) -> None:
+        """Returns when the app has gone. Only to be asked once its request was read."""
+        while (await self.receive())["type"] != "http.disconnect":
+            continue
 
-    def _served(self, served: Served) -> None:
-        self.pictures, self.target = len(served.result.media), str(served.target)
-
-    async def _begin(self, extra: Mapping[str, str]) -> None:
+    async def blank(self) -> None:
+        """White space, which JSON may begin with: the app sees that we are at work. The status is 200 from here on."""
         if not self.status:
             self.status = 200
-            await answer.begin_stream(self.send, {**self._named(), **extra})
+            await answer.begin_json(self.send, self.named())
+            self._open = True
+        await answer.piece(self.send, b" ")
 
-    def _named(self) -> dict[str, str]:
+    async def begin(self, extra: Mapping[str, str]) -> None:
+        if not self.status:
+            self.status = 200
+            await answer.begin_stream(self.send, {**self.named(), **extra})
+
+    def named(self) -> dict[str, str]:
         """The request's number, under each name that an SDK looks for it."""
-        return {"x-request-id": self.id} | dict.fromkeys(getattr(self.dialect, "REQUEST_ID_HEADERS", ()), self.id)
+        return {"x-request-id": self.id, **self.pace} | dict.fromkeys(
+            getattr(self.dialect, "REQUEST_ID_HEADERS", ()), self.id
+        )
 
-    async def _reply(self, reply: Reply, headers: Mapping[str, str] | None = None) -> None:
+    async def reply(self, reply: Reply, headers: Mapping[str, str] | None = None) -> None:
+        if self._open:
+            self.sent = await answer.end_json(self.send, reply)
+            return
         self.status = reply.status
-        self.sent = await answer.reply(self.send, reply, {**self._named(), **(headers or {})})
+        self.sent = await answer.reply(self.send, reply, {**self.named(), **(headers or {})})
 
     async def _fail(self, fault: Fault) -> None:
+        self.outcome = fault.kind
         if self.status:
             return  # the answer has begun: all that is left is to cut it, which the server does
-        reply: Reply = self.dialect.fail(self._shown(fault))
+        seen = shown(fault, self.id)
+        if self.order is not None:
+            seen = naming.renamed(seen, self.order.wish, self.dialect)
+        reply: Reply = self.dialect.fail(seen)
         if fault.kind != "too_large":
-            await self._reply(reply)
+            await self.reply(reply, fault.details.get("headers"))
             return
         self.status = reply.status
         limit = self.engine.house.limits.body
         self.sent = await answer.reply_and_linger(
-            self.send, reply, self._named(), lambda: intake.rest(self.receive, limit)
+            self.send, reply, self.named(), lambda: intake.rest(self._receive, limit)
         )
-
-
-def _offered(platforms: tuple[str, ...], platform: str) -> bool:
-    return not platforms or platform in platforms

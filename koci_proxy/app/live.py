@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..config import ConfigError, changes, load, shipped
 from ..engine import Engine, Keys, Shell
@@ -78,7 +79,7 @@ class Live:
     def begin(self, shell: Shell, house: House, plugins: Plugins) -> None:
         """Take up the first house."""
         self.now = Now(Engine(house, plugins, keyring(house, {}), shell), schemas(self.path))
-        update_secrets(house.secrets)
+        update_secrets(unspoken(house, shell))
         self._stand(())
 
     async def watch(self, stop: asyncio.Event) -> None:
@@ -98,10 +99,10 @@ class Live:
             self._stand(complaints)
             return False
         retired, old = self.now, self.now.engine
-        update_secrets(house.secrets | old.house.secrets)
+        update_secrets(unspoken(house, old.shell) | unspoken(old.house, old.shell))
         self.now = Now(Engine(house, plugins, keyring(house, old.keys), old.shell), forms)
         retired.retire()
-        for fixed in ("store", "state"):
+        for fixed in ("store", "state", "pace"):
             if getattr(house, fixed) != getattr(old.house, fixed):
                 log.warning("%s has changed: that takes a restart", fixed)
         self._stand(())
@@ -111,6 +112,12 @@ class Live:
     def _stand(self, complaints: tuple[str, ...]) -> None:
         self.standing = Standing(time.time(), self.standing.number + 1, complaints)
         self.telemetry.reload(not complaints)
+
+
+def unspoken(house: House, shell: Shell) -> frozenset[str]:
+    """What no log may hold: the secrets, and where the vendors are; a log names them as `routes.yaml` does."""
+    places = (urlsplit(shell.url(provider.url)).netloc for provider in house.providers.values())
+    return house.secrets | frozenset(place for place in places if place)
 
 
 def home(path: Path) -> Path:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from ..callers import Callers
 from ..engine.explain import Question, explain
 from ..faults import Fault
 from ..jobs import Jobs
-from ..store import Store
+from ..store import MIMES, Store
 from ..telemetry import Telemetry
+from .callers import Desk
+from .files import send_file
 from .live import Live
 
 DAY = 86_400
@@ -29,15 +31,15 @@ class Rooms:
     """What the pages look into."""
 
     live: Live
-    callers: Callers
+    desk: Desk
     store: Store
     telemetry: Telemetry
-    jobs: Jobs
+    jobs: Jobs[Any]
     ready: Callable[[], bool]
 
 
-def pages(rooms: Rooms) -> Starlette:
-    """The app for every path whose first word is no platform."""
+def pages(rooms: Rooms, more: Sequence[Route]) -> Starlette:
+    """The app for every path whose first word is no platform; `more` are pages that others answer."""
 
     async def health(request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -56,14 +58,13 @@ def pages(rooms: Rooms) -> Starlette:
             return problem(Fault("not_found", "there is no such picture, or it has expired"))
         if not rooms.store.verify(key, dict(request.query_params)):
             return problem(Fault("forbidden", "this link's signature is wrong or has expired"))
-        headers = {"cache-control": f"public, max-age={365 * DAY}, immutable", "x-content-type-options": "nosniff"}
-        return FileResponse(path, headers=headers)
+        return Shelved(path)
 
     async def status(request: Request) -> Response:
         return JSONResponse(await _status(rooms, request))
 
     async def explained(request: Request) -> Response:
-        await _operator(rooms, request)
+        await rooms.desk.operator(dict(request.headers))
         try:
             question = Question.read(json.loads(await request.body() or b"{}"))
         except ValueError as error:
@@ -78,9 +79,24 @@ def pages(rooms: Rooms) -> Starlette:
         Route("/storage/images/{key}", picture),
         Route("/admin/status", status),
         Route("/admin/explain", explained, methods=["POST"]),
+        *more,
     ]
     handlers: Any = {Fault: refused, 404: _lost(rooms), 405: _wrong_method}
     return Starlette(routes=routes, exception_handlers=handlers)
+
+
+class Shelved(Response):
+    """A stored picture or film, which never changes under its name."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        asked = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        mime = MIMES[self._path.suffix.removeprefix(".")]
+        extra = {"cache-control": f"public, max-age={365 * DAY}, immutable"}
+        await send_file(send, self._path, mime, asked, extra, head=scope["method"] == "HEAD")
 
 
 async def home(request: Request) -> Response:
@@ -96,7 +112,7 @@ async def refused(request: Request, fault: Exception) -> Response:
 def problem(fault: Fault) -> Response:
     """A fault outside every platform: plain JSON, readable by each SDK."""
     error = {"message": fault.message, "type": fault.kind, "param": fault.field, "code": fault.code or fault.kind}
-    return JSONResponse({"error": error}, fault.status)
+    return JSONResponse({"error": error}, fault.status, fault.details.get("headers"))
 
 
 def _lost(rooms: Rooms) -> Any:
@@ -111,15 +127,8 @@ async def _wrong_method(request: Request, error: Exception) -> Response:
     return problem(Fault("wrong_method", f"{request.url.path} does not take {request.method}"))
 
 
-async def _operator(rooms: Rooms, request: Request) -> None:
-    """Let in only who holds an admin token."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not await rooms.callers.is_admin(token.strip()):
-        raise Fault("unauthorized", "this needs 'Authorization: Bearer' with an admin token")
-
-
 async def _status(rooms: Rooms, request: Request) -> dict[str, Any]:
-    await _operator(rooms, request)
+    await rooms.desk.operator(dict(request.headers))
     standing = rooms.live.standing
     engine = rooms.live.now.engine
     now = time.monotonic()

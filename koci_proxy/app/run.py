@@ -13,8 +13,9 @@ from pathlib import Path
 import click
 import uvicorn
 
-from ..callers import Callers
 from ..engine import Engine
+from ..facts import Model
+from ..state import Callers
 from .proxy import Proxy
 
 log = logging.getLogger("koci_proxy")
@@ -85,7 +86,7 @@ async def welcome(engine: Engine, callers: Callers, address: str) -> str:
     if not any(row.kind == "app" and row.revoked_at is None for row in await callers.listing()):
         key, _ = await callers.make("first")
         lines += ["", f"app key (shown this once): {key}", *_sample(engine, address, key)]
-    token = await callers.admin_token()
+    token = None if engine.house.admin else await callers.admin_token()
     if token:
         lines += ["", f"admin token (shown this once): {token}"]
     return "\n".join(lines)
@@ -96,6 +97,12 @@ def _sample(engine: Engine, address: str, key: str) -> list[str]:
     for platform, dialect in engine.house.platforms.items():
         sample = getattr(engine.plugins.dialects[dialect], "SAMPLE", None)
         for model in engine.house.models.values():
-            if sample and (not model.platforms or platform in model.platforms):
+            if sample and _draws(engine, model) and (not model.platforms or platform in model.platforms):
                 return ["", sample.format(base=f"{address}/{platform}", key=key, model=model.name)]
     return []
+
+
+def _draws(engine: Engine, model: Model) -> bool:
+    """Whether a model makes pictures from words."""
+    targets = (target for share in model.to for target in share.targets)
+    return any("generate" in engine.house.providers[name].models[wanted].tasks for name, wanted, _ in targets)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ..conversations import Conversations
 from ..faults import Fault
+from ..state import Conversations
 from ..types import Caller, Job, Result, Talk
 
 log = logging.getLogger("koci_proxy.door")

@@ -20,8 +20,8 @@ HOUR = 3600
 class Uploads:
     """The second step of an upload carries no key, so its address must: who, until when, and a signature over both."""
 
-    def __init__(self, secret: bytes | None = None) -> None:
-        self._secret = secret or secrets.token_bytes(32)
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
 
     async def answer(self, upload: Upload, caller: Caller, dialect: ModuleType, place: str, store: Store) -> Reply:
         """Begin: the address of the second step, under `place`. Finish: the file's id and link."""

@@ -5,33 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from .credits import credits
+from .house import State, config, found, refusals, with_state
+from .keys import keys
+from .log import log
+
 if TYPE_CHECKING:
-    from ..callers import Callers
     from ..engine import Engine
-
-Value = TypeVar("Value")
-
-config = click.option(
-    "--config",
-    "-c",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("routes.yaml"),
-    show_default=True,
-    help="The house's routes.yaml; providers/, plugins/ and schemas/ beside it are laid over the shipped ones.",
-)
 
 
 @click.group()
 @click.version_option(package_name="koci-proxy")
 def main() -> None:
     """A gateway for pictures: any app's SDK in front, any vendor behind, routed by YAML."""
+
+
+for _command in (keys, credits, log):
+    main.add_command(_command)
 
 
 @main.command()
@@ -44,13 +39,13 @@ def main() -> None:
 @click.option("--json-logs", is_flag=True, help="Write the log as one JSON object a line.")
 def serve(path: Path, host: str, port: int, sandbox: str | None, json_logs: bool) -> None:
     """Serve the house until Ctrl-C."""
-    from ..app import run
+    from ..app.run import run
     from ..telemetry import configure_logging
 
     configure_logging(frozenset(), json=json_logs)
     try:
-        with _refusals():
-            run(_found(path), host, port, sandbox=sandbox)
+        with refusals():
+            run(found(path), host, port, sandbox=sandbox)
     except OSError as error:
         raise click.ClickException(f"cannot serve on {host}:{port}: {error.strerror or error}") from error
     except KeyboardInterrupt:
@@ -64,8 +59,8 @@ def check(path: Path) -> None:
     from ..app.live import Live
     from ..telemetry import Telemetry
 
-    path = _found(path)
-    with _refusals():
+    path = found(path)
+    with refusals():
         house, plugins = Live(path, Telemetry()).read()
         plugins.close()
     click.echo(f"{path}: good (models: {len(house.models)}, providers in use: {len(house.keys)})")
@@ -80,6 +75,7 @@ def check(path: Path) -> None:
 @click.option("--quality", default=None, help="As an app would ask.")
 @click.option("--images", default=0, show_default=True, help="How many reference pictures.")
 @click.option("--mask", is_flag=True, help="With a mask.")
+@click.option("--seconds", type=float, default=None, help="How long a film.")
 @click.option("--json", "raw", is_flag=True, help="Print JSON.")
 def explain(path: Path, model: str, raw: bool, **asked: Any) -> None:
     """Show what a request for MODEL would become, without calling anyone."""
@@ -88,7 +84,7 @@ def explain(path: Path, model: str, raw: bool, **asked: Any) -> None:
     from ..faults import Fault
     from .show import explanation
 
-    engine = _engine(_found(path))
+    engine = _engine(found(path))
     try:
         answer = asyncio.run(explained(engine, Question(model=model, **asked)))
     except Fault as fault:
@@ -103,8 +99,8 @@ def models(path: Path) -> None:
     from ..config import load
     from .show import table
 
-    with _refusals():
-        house = load(_found(path))
+    with refusals():
+        house = load(found(path))
     rows = [
         (
             model.name,
@@ -118,59 +114,24 @@ def models(path: Path) -> None:
     click.echo(table(("model", "price", "doors", "targets"), rows))
 
 
-@main.group()
-def keys() -> None:
-    """Make, list and revoke the keys of apps."""
-
-
-@keys.command("new")
+@main.command()
 @config
-@click.argument("name")
-def keys_new(path: Path, name: str) -> None:
-    """Make a key called NAME and print it; it can't be shown again."""
+@click.option("--attention", is_flag=True, help="Only those that an operator should look at.")
+@click.option("--seen", metavar="ID", help="Take the mark off this job: somebody has looked at it.")
+def jobs(path: Path, attention: bool, seen: str | None) -> None:
+    """List the newest jobs, of all keys."""
+    from ..state import JobBook
+    from .show import job_rows, table
 
-    async def make(callers: Callers) -> str:
-        return (await callers.make(name))[0]
+    async def use(state: State) -> list[Any] | bool:
+        book = JobBook(state.database, "cli")
+        return await book.newest(100, attention=attention) if seen is None else await book.seen(seen)
 
-    click.echo(_with_callers(path, make))
-
-
-@keys.command("list")
-@config
-def keys_list(path: Path) -> None:
-    """List all keys: never the key itself, only how it begins and ends."""
-    from datetime import datetime
-
-    from .show import table
-
-    async def rows(callers: Callers) -> list[tuple[str, ...]]:
-        return [
-            (
-                row.id,
-                row.kind,
-                row.name,
-                row.hint,
-                datetime.fromtimestamp(row.created_at).strftime("%Y-%m-%d %H:%M"),
-                "revoked" if row.revoked_at else "",
-            )
-            for row in await callers.listing()
-        ]
-
-    click.echo(table(("id", "kind", "name", "key", "made", ""), _with_callers(path, rows)))
-
-
-@keys.command("revoke")
-@config
-@click.argument("key")
-def keys_revoke(path: Path, key: str) -> None:
-    """Revoke a key by its id or name; it is dead within a second."""
-
-    async def revoke(callers: Callers) -> bool:
-        return await callers.revoke(key)
-
-    if not _with_callers(path, revoke):
-        raise click.ClickException(f"there is no live key {key!r}; see 'koci-proxy keys list'")
-    click.echo(f"revoked {key}")
+    found = with_state(path, use)
+    if found is False:
+        raise click.ClickException(f"no job {seen} is marked")
+    if found is not True:
+        click.echo(table(("id", "status", "model", "owner", "made (UTC)", "attention"), job_rows(found)))
 
 
 @main.group(invoke_without_command=True)
@@ -184,8 +145,8 @@ def plugins(context: click.Context, path: Path) -> None:
     from ..telemetry import Telemetry
     from .show import table
 
-    with _refusals():
-        _, loaded = Live(_found(path), Telemetry()).read()
+    with refusals():
+        _, loaded = Live(found(path), Telemetry()).read()
     rows = [(name, " ".join(hooks), str(file)) for name, file, hooks in loaded.listing()]
     click.echo(table(("plugin", "hooks", "file"), rows))
 
@@ -212,48 +173,17 @@ def plugins_test(path: Path, file: Path) -> None:
 @click.option("--fault", help="A fault for calls to meet, such as slow=5, refuse, limit=30, cut, error=500.")
 @click.option("--fault-rate", default=1.0, show_default=True, help="Which share of the calls meets it.")
 @click.option("--latency", default=0.0, show_default=True, help="Seconds before every answer.")
+@click.option("--task-seconds", default=0.5, show_default=True, help="Seconds that a task for a picture takes.")
+@click.option("--film-seconds", default=2.0, show_default=True, help="Seconds that the making of a film takes.")
 @click.option("--key", "accepted", multiple=True, help="Accept only this key; may be given several times.")
-def sandbox(
-    host: str, port: int, fault: str | None, fault_rate: float, latency: float, accepted: tuple[str, ...]
-) -> None:
+def sandbox(host: str, port: int, accepted: tuple[str, ...], **options: Any) -> None:
     """Run the simulated vendor by itself, for tests of your own."""
     from .. import sandbox as vendor
 
-    options = vendor.Options(keys=frozenset(accepted), fault=fault, fault_rate=fault_rate, latency=latency)
     try:
-        vendor.serve(host, port, options)
+        vendor.serve(host, port, vendor.Options(keys=frozenset(accepted), **options))
     except KeyboardInterrupt:
         sys.exit(0)
-
-
-class _refusals:
-    """Config and plugin errors as a person wants to read them: one a line, exit code 1."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            return
-        from ..config import ConfigError
-        from ..plugins import PluginError
-
-        if isinstance(error, (ConfigError, PluginError)):
-            for complaint in getattr(error, "complaints", ()) or (error,):
-                click.echo(str(complaint), err=True)
-            sys.exit(1)
-
-
-def _found(path: Path) -> Path:
-    """The routes.yaml to use: as given, else the shipped one where the folder has none."""
-    if path.exists():
-        return path
-    if path != Path("routes.yaml"):
-        raise click.ClickException(f"there is no {path}")
-    from ..config import shipped
-
-    click.echo("no routes.yaml here: using the one that comes with koci-proxy", err=True)
-    return shipped() / "routes.yaml"
 
 
 def _engine(path: Path) -> Engine:
@@ -265,41 +195,9 @@ def _engine(path: Path) -> Engine:
     from ..telemetry import Telemetry
     from ..upstream import Client, Fetcher
 
-    with _refusals():
+    with refusals():
         house, loaded = Live(path, Telemetry()).read()
     media = home(path) / house.store.folder
     spools = Spools(media / "spool")
     shell = Shell(Client(), Fetcher(), spools, Pixels(spools.sink), Store(media), Telemetry())
     return Engine(house, loaded, keyring(house, {}), shell)
-
-
-def _with_callers(path: Path, use: Any) -> Any:
-    """Open the house's key table, use it, close it."""
-    from ..app.live import home
-    from ..app.proxy import beside
-    from ..callers import Callers
-    from ..config import ConfigError, load, stated
-    from ..faults import Fault
-
-    path = _found(path)
-    try:
-        state = load(path).state
-    except ConfigError as error:
-        # A key must be revocable whatever else is wrong with the house: where it is kept is all that is needed here.
-        with _refusals():
-            state = stated(path)
-        click.echo(f"{path.name} has faults ({len(error.complaints)}); see 'koci-proxy check'", err=True)
-
-    async def run() -> Any:
-        callers = Callers(beside(home(path), state))
-        await callers.open()
-        try:
-            return await use(callers)
-        finally:
-            await callers.close()
-
-    work: Coroutine[Any, Any, Any] = run()
-    try:
-        return asyncio.run(work)
-    except Fault as fault:
-        raise click.ClickException(fault.message) from fault

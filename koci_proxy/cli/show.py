@@ -3,17 +3,63 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns in line; the last one is not padded."""
-    every = [tuple(heads), *rows]
-    widths = [max(len(row[at]) for row in every) for at in range(len(heads))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every
-    )
+    return "\n".join(Columns(heads).lines(rows))
+
+
+def pairs(rows: Sequence[tuple[str, str]]) -> str:
+    """One fact a line, each behind its name."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name.ljust(width)}  {printable(value)}".rstrip() for name, value in rows)
+
+
+class Columns:
+    """Columns in line for rows that come by and by: each is as wide as the widest cell it had so far."""
+
+    def __init__(self, heads: Sequence[str]) -> None:
+        self._heads: list[Sequence[str]] = [heads]
+        self._widths = [0] * len(heads)
+
+    def lines(self, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+        """The rows as lines, before the first of them the heads."""
+        every = [[printable(cell) for cell in row] for row in (*self._heads, *rows)]
+        self._heads = []
+        for row in every:
+            self._widths = [max(width, _width(cell)) for width, cell in zip(self._widths, row, strict=True)]
+        for row in every:
+            padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, self._widths, strict=True))
+            yield "  ".join(padded).rstrip()
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would take for an order."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes: letters of some scripts are two wide."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def job_rows(rows: Sequence[Any]) -> list[tuple[str, ...]]:
+    """Jobs as `koci-proxy jobs` prints them."""
+    return [(row.id, row.status, row.model, row.owner, moment(row.created_at), row.attention or "") for row in rows]
+
+
+def moment(seconds: float) -> str:
+    """A time in UTC, as every other time here is."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
+
+
+def day(seconds: float) -> str:
+    return moment(seconds)[:10]
 
 
 def explanation(answer: Mapping[str, Any]) -> str:
@@ -32,6 +78,7 @@ def _target(target: Mapping[str, Any]) -> list[str]:
     size, request = target["size"], target["request"]
     expected = f", expected {size['expected']}" if size["expected"] else ""
     lines = [f"size: sent {size['sent']}{expected}"]
+    lines += [f"seconds: {target['seconds']:g}"] if target.get("seconds") is not None else []
     lines += [f"note: {note}" for note in target["notes"]]
     lines += [f"price: {target['price']} credits", f"calls: {target['calls']}", f"{request['method']} {request['url']}"]
     lines += [f"{name}: {value}" for name, value in request["headers"].items()]

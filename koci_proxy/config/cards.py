@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..facts import Card, InputRules, SizeRules
-from .complain import Complaint, hint
+from .complain import Complaint, hint, spoken
 from .sheet import Sheet
 from .units import mebibytes, optional, pixels
 
+_LENGTH = re.compile(r"[1-9]\d{0,3}(\.\d{1,3})?")
 _PLAIN = (
     *("wire", "default_tier", "default_ratio"),
     *("step", "min_edge", "max_edge", "min_pixels", "max_pixels", "max_ratio"),
@@ -29,6 +31,7 @@ def card(name: str, sheet: Sheet) -> Card:
         stream=value.get("stream", False),
         takes={field: None if taken == "any" else tuple(taken) for field, taken in value.get("takes", {}).items()},
         renames=value.get("renames", {}),
+        seconds=optional(value.get("default_seconds"), float),
     )
 
 
@@ -53,6 +56,8 @@ def _inputs(value: Mapping[str, Any]) -> InputRules:
         mask=value.get("mask", defaults.mask),
         mask_edits=value.get("mask_edits", defaults.mask_edits),
         policy=value.get("policy", defaults.policy),
+        roles=tuple(value.get("roles", defaults.roles)),
+        mixed=value.get("mixed", defaults.mixed),
     )
 
 
@@ -79,6 +84,20 @@ def contradictions(card: Card, sheet: Sheet) -> Iterator[Complaint]:
         for old, new in words.items():
             if taken is not None and new not in taken:
                 yield document.about(("renames", field, old), f"'{new}' is no {field} it takes" + hint(new, taken))
+    yield from _odd_lengths(card, sheet)
+
+
+def _odd_lengths(card: Card, sheet: Sheet) -> Iterator[Complaint]:
+    """Lengths of a film that are no numbers, and a default that is none of them."""
+    words = card.takes.get("seconds", ())
+    for index, word in enumerate(words or ()):
+        if not _LENGTH.fullmatch(word):
+            what = f"must be a number of seconds like '8', not {spoken(word)}"
+            yield sheet.document.about(("takes", "seconds", index), what)
+    if card.seconds is not None and words is not None and f"{card.seconds:g}" not in words:
+        known = f"; known: {', '.join(words)}" if words else ": it takes none"
+        what = f"'{card.seconds:g}' is none of the seconds it takes{known}"
+        yield sheet.document.about(("default_seconds",), what)
 
 
 def _broken(size: SizeRules, width: int, height: int) -> str | None:

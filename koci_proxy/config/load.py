@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path as Folder
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
-from ..facts import House, Limits, Retry, StoreFacts
+from ..facts import House, JobFacts, Limits, LogFacts, Retry, StoreFacts
+from ..tokens import weak
 from . import keys
 from .complain import Complaint, ConfigError, Path, hint
 from .models import Reader
 from .providers import shelf
 from .sheet import Sheet, open_sheet
-from .units import mebibytes, optional, seconds
+from .units import bounds, mebibytes, optional, seconds
 
 TRANSFORMS = ("style", "size")
+_PLAIN = ("aliases", "balance", "state", "pace", "admin")  # taken over as they are written
 SHORTEST_SECRET = 8  # what is shorter is no secret, and masking it would spoil every log
 
 
@@ -27,8 +31,18 @@ def shipped() -> Folder:
     return packed if packed.is_dir() else package.parent
 
 
-def stated(path: Folder, environ: Mapping[str, str] | None = None) -> str:
-    """Where a house keeps its keys, read from a `routes.yaml` that may be wrong in everything else.
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a house says of where it keeps its keys, and of the names that they may be bound to."""
+
+    state: str
+    models: Mapping[str, Any]
+    platforms: Mapping[str, Any]
+    aliases: Mapping[str, Any]
+
+
+def stated(path: Folder, environ: Mapping[str, str] | None = None) -> Stated:
+    """What is needed to look after keys, read from a `routes.yaml` that may be wrong in everything else.
 
     Raises `ConfigError` for a file that is no YAML: then nobody knows.
     """
@@ -36,7 +50,9 @@ def stated(path: Folder, environ: Mapping[str, str] | None = None) -> str:
     sheet = open_sheet(path, path.name, shipped() / "schemas" / "routes.json", environ, path.parent)
     if not isinstance(sheet.value, dict):
         raise ConfigError(sheet.complaints)
-    return str(sheet.value.get("state") or House.__dataclass_fields__["state"].default)
+    state = str(sheet.value.get("state") or House.__dataclass_fields__["state"].default)
+    maps = (sheet.value.get(name) for name in ("models", "platforms", "aliases"))
+    return Stated(state, *(each if isinstance(each, dict) else {} for each in maps))
 
 
 def load(path: Folder, environ: Mapping[str, str] | None = None) -> House:
@@ -67,6 +83,7 @@ def load(path: Folder, environ: Mapping[str, str] | None = None) -> House:
         *_unfilled(sheet),
         *_misnamed(sheet, reader.names, dialects),
         *_unplugged(sheet, _stems(folders, "plugins", "plugins/transforms")),
+        *_guessable(sheet),
     ]
     if complaints:
         raise ConfigError(complaints)
@@ -117,11 +134,23 @@ def _unplugged(sheet: Sheet, known: frozenset[str]) -> Iterator[Complaint]:
             yield sheet.document.about(path, f"there is no plugin '{name}'" + hint(name, known))
 
 
+def _guessable(sheet: Sheet) -> Iterator[Complaint]:
+    """An admin token that somebody could guess, or that no header can carry; never shown."""
+    token = sheet.part("admin", None)
+    if token is None:
+        return
+    if not token.isascii() or not token.isprintable() or " " in token:
+        yield sheet.document.about(("admin",), "holds a space or a letter that no header can carry")
+    elif why := weak(token):
+        how = "try python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        yield sheet.document.about(("admin",), f"can be guessed: it {why}; {how}")
+
+
 def _decisions(sheet: Sheet) -> dict[str, Any]:
     """The parts of `routes.yaml` that stand for themselves; what is left out keeps the default of its fact."""
     value = sheet.value
-    found: dict[str, Any] = {name: value[name] for name in ("aliases", "balance", "state") if name in value}
-    retry, limits, store = (value.get(name, {}) for name in ("retry", "limits", "store"))
+    found: dict[str, Any] = {name: value[name] for name in _PLAIN if name in value}
+    retry, limits, store, jobs, log = (value.get(name, {}) for name in ("retry", "limits", "store", "jobs", "log"))
     if "public_url" in value:
         found["public_url"] = value["public_url"].rstrip("/")
     if "policy" in value.get("sizes", {}):
@@ -130,14 +159,22 @@ def _decisions(sheet: Sheet) -> dict[str, Any]:
         "platforms": value["platforms"],
         "retry": Retry(**retry | {name: seconds(retry[name]) for name in ("wait", "give_up") if name in retry}),
         "limits": Limits(
-            per_minute=limits.get("per_minute"),
-            at_once=limits.get("at_once"),
+            key=bounds(limits),
+            house=bounds(limits.get("house", {})),
             body=mebibytes(limits["body_mb"]) if "body_mb" in limits else Limits().body,
         ),
         "store": StoreFacts(
             folder=store.get("url", StoreFacts().folder),
             keep=optional(store.get("keep"), seconds),
             signed=store.get("links") == "signed",
+        ),
+        "jobs": JobFacts(
+            keep_answers=seconds(jobs.get("keep_answers", JobFacts().keep_answers)),
+            keep=optional(jobs.get("keep", JobFacts().keep), seconds),
+            hang_up=jobs.get("on_hang_up", JobFacts().hang_up),
+        ),
+        "log": LogFacts(
+            keep=optional(log.get("keep", LogFacts().keep), seconds), prompts=log.get("prompts", LogFacts().prompts)
         ),
         "plugins": tuple((name, options) for _, name, options in _plugins(sheet)),
     }
@@ -146,8 +183,16 @@ def _decisions(sheet: Sheet) -> dict[str, Any]:
 def _secrets(routes: Sheet, providers: list[Sheet]) -> Iterator[str]:
     """What must never be shown: all keys, the database's password, what variables put where a secret may stand."""
     yield from keys.secrets(routes)
-    places = [(routes, "state"), (routes, "plugins")]
+    if "admin" in routes.value:
+        yield routes.value["admin"]
+    places = [(routes, "state"), (routes, "pace"), (routes, "plugins")]
     places += [(sheet, part) for sheet in providers for part in ("headers", "wire")]
     pieces = [piece for sheet, part in places for piece in sheet.outside(part)]
-    pieces.append(urlsplit(routes.value.get("state", "")).password or "")
+    pieces += [password(str(routes.value.get(part) or "")) for part in ("state", "pace")]
     yield from (piece for piece in pieces if len(piece) >= SHORTEST_SECRET)
+
+
+def password(url: str) -> str:
+    """The password in a URL, empty where there is none; it may hold what no URL should."""
+    found = re.match(r"[^:/]+://[^:/@]*:(.*)@", url)
+    return unquote(found[1]) if found else ""

@@ -12,6 +12,7 @@ from ..faults import Fault
 from .complain import Complaint, Path, hint
 from .providers import Shelf
 from .sheet import Sheet
+from .units import bounds
 
 # What `set` may hold beside a size, and a card may or may not take.
 _FIXED = ("quality", "format", "compression", "background", "seconds", "strength", "style")
@@ -63,7 +64,7 @@ class Reader:
             *(complaint for way in ways for complaint in self._misled(way)),
             *self._mixed(path, ways),
             *self._misplaced(path, written.get("on", [])),
-            *self._unread(path, written),
+            *self._unread(path, written, ways),
             *self._missed(path, written.get("set", {}), ways),
         ]
         self.complaints += wrong
@@ -75,6 +76,7 @@ class Reader:
             size_policy=written.get("size_policy"),
             strict=written.get("strict", False),
             platforms=tuple(written.get("on", [])),
+            limits=bounds(written.get("limits", {})),
         )
 
     def _at(self, way: _Way, what: str) -> Complaint:
@@ -110,16 +112,30 @@ class Reader:
                 what = f"unknown platform '{word}'" + hint(word, self.platforms)
                 yield self.sheet.document.about((*path, "on", index), what)
 
-    def _unread(self, path: Path, written: Mapping[str, Any]) -> Iterator[Complaint]:
+    def _unread(self, path: Path, written: Mapping[str, Any], ways: list[_Way]) -> Iterator[Complaint]:
         """A price or a size that the rooms which work with it cannot read."""
         try:
-            prices.parse(written.get("price", 0))
+            price = prices.parse(written.get("price", 0))
         except Fault as fault:
-            yield self.sheet.document.about((*path, "price"), fault.message)
+            found = self.sheet.document.about((*path, "price", *fault.details.get("at", ())), fault.message)
+            if found.key not in {
+                complaint.key for complaint in self.sheet.complaints
+            }:  # one word too many is said once
+                yield found
+        else:
+            still = [way.text for way in ways if prices.by_second(price) and not self._films(way)]
+            if still:
+                what = f"is per second of film, and {still[0]} makes no films"
+                yield self.sheet.document.about((*path, "price"), what)
         try:
             sizes.parse(written.get("set", {}).get("size", ""))
         except Fault as fault:
             yield self.sheet.document.about((*path, "set", "size"), fault.message)
+
+    def _films(self, way: _Way) -> bool:
+        """Whether a target makes films; one of which nothing is known has been complained of."""
+        card = _card(self.shelf.providers.get(way.provider), way.model)
+        return card is None or "video" in card.tasks
 
     def _missed(self, path: Path, fixed: Mapping[str, Any], ways: list[_Way]) -> Iterator[Complaint]:
         """What is set on each job must be taken by one of the model's cards at least."""
@@ -152,7 +168,8 @@ def _card(provider: Provider | None, model: str) -> Card | None:
 
 def _takes(card: Card, field: str, value: Any) -> bool:
     words = card.takes.get(field) or ()
-    return str(card.renames.get(field, {}).get(str(value), value)) in words
+    word = f"{value:g}" if isinstance(value, float) else str(value)
+    return card.renames.get(field, {}).get(word, word) in words
 
 
 def _variable(provider: str) -> str:

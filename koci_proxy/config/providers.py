@@ -70,6 +70,7 @@ def _provider(name: str, value: Mapping[str, Any], cards: Mapping[str, Card | No
         faults=tuple(FaultRule(**rule) for rule in value.get("faults", [])),
         timeout=seconds(value.get("timeout", 600.0)),
         sandbox=value.get("sandbox", False),
+        idempotency_header=value.get("idempotency_header"),
         wire=value.get("wire", {}),
     )
 

@@ -11,20 +11,34 @@ from typing import Any
 
 from ..facts import Provider
 from ..faults import Fault
-from ..jobs import Tell
-from ..types import Done, Job, Partial, Progress, Result, Target, Ticket
-from ..wire import Call, Frame, Json, Reply
+from ..types import Done, Job, Note, Partial, Progress, Result, Target, Ticket
+from ..wire import Call, Frame, Json, Raw, Reply
 from . import exchange
+from .diary import Diary
 from .shell import Shell
 
-# Looking after a picture that is being made costs nothing: trouble on the way is waited out this often in a row.
+# So often in a row a vendor may say that there is no such task before it is believed.
 LOOKS = 5
-WAIT = 1.0
+DENIED = frozenset({401, 403, 404, 410})
+TROUBLE = ("down", "slow", "key_busy")
+# Seconds between two looks where the vendor does not say, and at most while it is in trouble.
+WAIT, LONGEST = 1.0, 30.0
+
+
+class Trouble(Exception):
+    """A look after a task that told nothing of the task; `denied` where the vendor says that there is none for us."""
+
+    def __init__(self, fault: Fault, *, denied: bool = False) -> None:
+        super().__init__(str(fault))
+        self.fault, self.denied = fault, denied
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What stays the same from the first call to the last look: who is asked, in which words, with which key."""
+    """What stays the same from the first call to the last look: who is asked, in which words, with which key.
+
+    `name` is the attempt's own: a vendor that knows calls by their names does the work of one only once.
+    """
 
     job: Job
     target: Target
@@ -32,15 +46,25 @@ class Attempt:
     provider: Provider
     secret: str
     shell: Shell
-    tell: Tell
+    diary: Diary
+    part: int
+    name: str
     give_up: float
 
     async def make(self, call: Call) -> Result:
         """Send the call and wait until the vendor is done. Raises `Fault` with the stage that was reached."""
+        header = self.provider.idempotency_header
+        if header is not None:
+            call = replace(call, headers={**call.headers, header.lower(): self.name})
         if self.job.stream:
             return await self._stream(call)
-        outcome = await self._ask(call)
-        return outcome if isinstance(outcome, Result) else await self._wait(outcome)
+        return await self._end(await self._ask(call))
+
+    async def _end(self, outcome: Result | Ticket) -> Result:
+        if isinstance(outcome, Result):
+            return outcome
+        await self.diary.accepted(self.part, outcome, self.job)
+        return await self.wait(outcome)
 
     async def _ask(self, call: Call) -> Result | Ticket:
         return self._decoded(await exchange.send(call, self.provider, self.secret, self.shell))
@@ -52,29 +76,62 @@ class Attempt:
             raise exchange.verdict(raw, reply, self.provider) from raw
         return outcome
 
-    async def _wait(self, ticket: Ticket) -> Result:
-        """Look after a task until it ends, always with the key that began it."""
+    async def wait(self, ticket: Ticket) -> Result:
+        """Look after a task until it ends, always with the key that began it.
+
+        It is paid for: trouble on the way is waited out for as long as there is time. Only where the vendor says again
+        and again that there is no such task, or that our key may not see it, is that believed.
+        """
         until = time.monotonic() + self.give_up
-        failed = 0
-        while time.monotonic() < until:
+        denied, wait = 0, ticket.wait or WAIT
+        last: Fault | None = None
+        while time.monotonic() < until and denied < LOOKS:
             if ticket.progress is not None:
-                self.tell(Progress(ticket.progress))
-            await asyncio.sleep(ticket.wait or WAIT)
+                self.diary.tell(Progress(ticket.progress))
+            await asyncio.sleep(wait)
             try:
-                outcome = await self._ask(self.dialect.poll(ticket, self.job, self.target))
-            except Fault as fault:
-                failed += 1
-                if fault.kind not in ("down", "slow", "key_busy"):
-                    raise  # the vendor's word on the task itself
-                if failed >= LOOKS:
-                    raise accepted(fault) from fault
-                ticket = replace(ticket, wait=fault.retry_after or (ticket.wait or WAIT) * 2)
+                outcome = await self._look(ticket)
+            except Trouble as trouble:
+                last = trouble.fault
+                denied = denied + 1 if trouble.denied else 0
+                wait = last.retry_after or min(wait * 2, LONGEST)
                 continue
             if isinstance(outcome, Result):
                 return outcome
             # Most vendors do not repeat the handle when they tell how far a task is.
-            ticket, failed = outcome if outcome.handle else replace(outcome, handle=ticket.handle), 0
-        raise Fault("slow", f"the upstream was not done within {self.give_up:g} s", stage="accepted")
+            ticket, denied, last = outcome if outcome.handle else replace(outcome, handle=ticket.handle), 0, None
+            wait = ticket.wait or WAIT
+        if denied:
+            raise Fault("empty", "the upstream took the job and does not know it any more", stage="accepted")
+        if last is not None:
+            raise accepted(last)
+        message = f"the upstream was not done within {self.give_up:g} s"
+        raise Fault("slow", message, stage="accepted", code="gave_up")
+
+    async def _look(self, ticket: Ticket) -> Result | Ticket:
+        """How far a task is. `Trouble` when the look itself failed; a `Fault` is the vendor's word on the task."""
+        call = self.dialect.poll(ticket, self.job, self.target)
+        try:
+            reply = await exchange.send(call, self.provider, self.secret, self.shell)
+        except Fault as fault:
+            raise Trouble(fault) from fault
+        page = isinstance(reply.body, Raw) and isinstance(reply.body.content, bytes) and reply.status < 300
+        try:
+            return self._decoded(reply)
+        except Fault as fault:
+            if reply.status in DENIED:
+                raise Trouble(fault, denied=True) from fault
+            if reply.status > 400 or page or (fault.kind in TROUBLE and fault.stage != "accepted"):
+                raise Trouble(fault) from fault
+            raise accepted(fault) from fault
+
+    async def cancel(self, ticket: Ticket) -> bool:
+        """Ask the vendor to end a task; whether it can, and did. Raises `Fault` when it does not answer."""
+        if not hasattr(self.dialect, "cancel"):
+            return False
+        call = self.dialect.cancel(ticket, self.job, self.target)
+        reply = await exchange.send(call, self.provider, self.secret, self.shell)
+        return reply.status < 300
 
     def _event(self, frame: Frame) -> Any:
         try:
@@ -85,15 +142,20 @@ class Attempt:
     async def _stream(self, call: Call) -> Result:
         """Read a stream to its end: previews are told as they come, the pictures that are done become one result."""
         ends: list[Result] = []
-        async for item in exchange.stream(call, self.provider, self.secret, self.shell):
-            if isinstance(item, Reply):
-                outcome = self._decoded(item)
-                return outcome if isinstance(outcome, Result) else await self._wait(outcome)
-            event = self._event(item)
-            if isinstance(event, Done):
-                ends.append(event.result)
-            elif isinstance(event, Partial | Progress):
-                self.tell(event)
+        try:
+            async for item in exchange.stream(call, self.provider, self.secret, self.shell):
+                if isinstance(item, Reply):
+                    return await self._end(self._decoded(item))
+                event = self._event(item)
+                if isinstance(event, Done):
+                    ends.append(event.result)
+                elif isinstance(event, Partial | Progress):
+                    self.diary.tell(event)
+        except Fault as fault:
+            if not ends:
+                raise
+            note = Note("stream", "left out", f"it broke off: {fault.message}")  # what came is paid for
+            ends[-1] = replace(ends[-1], notes=(*ends[-1].notes, note))
         if not ends:
             raise Fault("empty", "the upstream ended its stream without a picture", stage="accepted")
         return together(ends)

@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import ModuleType
 
-from .. import fit, routing
+from .. import fit, prices, routing
 from ..facts import House, Model
 from ..faults import Fault
-from ..jobs import Tell
 from ..plugins import Plugins
 from ..sizes import Policy
 from ..types import Caller, Job, Note, Progress, Result, Target
 from ..wire import Call
 from . import pictures
 from .attempt import Attempt, joined
-from .keys import Keys
+from .diary import Diary, Past
+from .keys import Keys, mark_of
 from .shell import Shell
 
 CUTOUT = frozenset({"cutout"})
@@ -35,6 +35,23 @@ class Served:
     target: Target
 
 
+class Tried(Exception):
+    """All parts of a job have failed, each after all that could be tried for it."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A job as the house sets it, its model, and the targets that can do it, in order."""
+
+    job: Job
+    model: Model
+    targets: tuple[Target, ...]
+
+
 class Engine:
     """One house at run time. A request keeps the engine it began with; a reload makes a new one beside it."""
 
@@ -44,30 +61,62 @@ class Engine:
         self.keys = keys
         self.shell = shell
         self.rng = random.Random()
+        self._prices: dict[str, prices.Price] = {}
 
-    async def run(self, job: Job, caller: Caller, base: str, tell: Tell) -> Served:
-        """Carry a job to its end. `base` is the URL that links are made under. Raises `Fault`."""
-        job, model, targets = await self.plan(job, caller)
-        job = await pictures.gather(job, base, self.shell)
-        tell(Progress(None))  # from here on a stream has begun; what was wrong before is a plain refusal
-        served = await self._conduct(job, model, targets, tell)
+    async def run(self, planned: Planned, base: str, diary: Diary) -> Served:
+        """Carry a planned job to its end, or go on with what the diary says.
+
+        `base` is the URL that links are made under. Raises `Fault`.
+        """
+        job = await pictures.gather(planned.job, base, self.shell)
+        diary.tell(Progress(None))  # from here on a stream has begun; what was wrong before is a plain refusal
+        try:
+            served = await self._conduct(job, planned.model, planned.targets, diary, 0)
+        except Tried as tried:
+            raise tried.fault from tried
         result = await pictures.finish(served.result, job, served.job, self.shell)
         media = await pictures.deliver(result.media, job.deliver, base, self.shell)
         small = await pictures.deliver(result.thumbnails, "url", base, self.shell)
         created = result.created or int(time.time())
         return replace(served, result=replace(result, media=media, thumbnails=small, created=created))
 
-    async def plan(self, job: Job, caller: Caller) -> tuple[Job, Model, tuple[Target, ...]]:
-        """The job as the house sets it, and the targets that can do it, in order."""
+    async def plan(self, job: Job, caller: Caller) -> Planned:
+        """What would be done for a caller. `Fault` for what nobody can do, before anything is asked of anyone."""
         job = await self.plugins.run("on_job", job=job, caller=caller)
-        model = self.model(job.model)
-        job = fit.set_fields(job, model.set)
-        targets = routing.order(model, self.house.providers, self.rng)
-        targets = await self.plugins.run("on_plan", targets=targets, job=job)
+        planned = self.order(job)
+        job, model = planned.job, planned.model
+        targets = await self.plugins.run("on_plan", targets=planned.targets, job=job)
         if job.task == "edit" and all(target.card.tasks == CUTOUT for target in targets):
             job = replace(job, task="cutout")
         targets, notes = routing.capable(targets, job, self.policy(model))
-        return replace(job, notes=job.notes + notes), model, targets
+        return Planned(replace(job, notes=job.notes + notes), model, tuple(targets))
+
+    def order(self, job: Job) -> Planned:
+        """A job that was planned before it was sent, for whoever goes on with it."""
+        model = self.model(job.model)
+        targets = routing.order(model, self.house.providers, self.rng)
+        return Planned(fit.set_fields(job, model.set), model, targets)
+
+    def quote(self, planned: Planned) -> int:
+        """The most that a planned job can cost, in thousandths of a credit."""
+        job, price = planned.job, self._price(planned.model)
+        policy = self.policy(planned.model)
+        lengths = [fit.length(job, target.card, policy) for target in planned.targets]
+        return max((prices.of(price, replace(job, seconds=length), job.n) for length in lengths), default=0)
+
+    def charge(self, planned: Planned, served: Served) -> int:
+        """What a served job costs: what the app asked for, as far as it came."""
+        asked = replace(planned.job, seconds=served.job.seconds)
+        return prices.came(self._price(planned.model), asked, served.result.media)
+
+    def _price(self, model: Model) -> prices.Price:
+        if model.name not in self._prices:
+            self._prices[model.name] = prices.parse(model.price)
+        return self._prices[model.name]
+
+    async def gathered(self, job: Job, base: str) -> Job:
+        """The job with all pictures at hand that the app linked to. `Fault` bad_request with the field."""
+        return await pictures.gather(job, base, self.shell)
 
     def model(self, name: str) -> Model:
         """The model of that name or alias; `Fault` not_found with the nearest name."""
@@ -81,10 +130,15 @@ class Engine:
     def policy(self, model: Model) -> Policy:
         return model.size_policy or self.house.size_policy
 
-    async def _conduct(self, job: Job, model: Model, targets: Sequence[Target], tell: Tell) -> Served:
+    async def _conduct(self, job: Job, model: Model, targets: Sequence[Target], diary: Diary, part: int) -> Served:
         """Try target after target as the plan says, until one serves or the plan stops."""
-        began = time.monotonic()
-        step: routing.Try | routing.Wait | routing.Stop = routing.Plan(tuple(targets), self.house.retry).first()
+        past = diary.past(part)
+        if past is not None:
+            targets = self._first(past, targets)
+        began, retry = time.monotonic(), self.house.retry
+        if diary.deadline is not None:  # a call that is out by then is waited for all the same
+            retry = replace(retry, give_up=min(retry.give_up, max(diary.deadline - began, 0.0)))
+        step: routing.Try | routing.Wait | routing.Stop = routing.Plan(tuple(targets), retry).first()
         while True:
             match step:
                 case routing.Stop(fault):
@@ -95,44 +149,116 @@ class Engine:
                 case routing.Try(target, plan):
                     try:
                         rest = targets[list(targets).index(target) :]
-                        return await self._serve(job, model, target, rest, tell)
+                        return await self._serve(job, model, target, rest, diary, part)
                     except Fault as fault:
                         seen = await self.plugins.run("on_fault", fault=fault, job=job, target=target)
                         step = plan.after(seen, time.monotonic() - began, self.keys[target.provider].left)
 
-    async def _serve(self, job: Job, model: Model, target: Target, rest: Sequence[Target], tell: Tell) -> Served:
+    def _first(self, past: Past, targets: Sequence[Target]) -> tuple[Target, ...]:
+        """The target that has the job already, then the others. `Fault` down when it is not configured any more."""
+        provider, _, name = past.target.partition("/")
+        facts = self.house.providers.get(provider)
+        if facts is None or name not in facts.models:
+            raise gone("the provider")
+        target = Target(provider, name, facts.dialect, facts.models[name], facts.wire)
+        return (target, *(each for each in targets if each != target))
+
+    async def _serve(
+        self, job: Job, model: Model, target: Target, rest: Sequence[Target], diary: Diary, part: int
+    ) -> Served:
         """One call, or as many at once as the vendor needs for `n` pictures."""
         each = max(target.card.n, 1)
         if job.n <= each:
-            return await self._attempt(job, model, target, tell)
+            return await self._attempt(job, model, target, diary, part)
         counts = [each] * (job.n // each) + ([job.n % each] if job.n % each else [])
         ends = await asyncio.gather(
-            *(self._conduct(replace(job, n=count), model, rest, tell) for count in counts), return_exceptions=True
+            *(self._part(replace(job, n=count), model, rest, diary, at) for at, count in enumerate(counts)),
+            return_exceptions=True,
         )
-        return merge(job, ends)
+        try:
+            return merge(job, ends)
+        except Fault as fault:
+            raise Tried(fault) from fault
 
-    async def _attempt(self, job: Job, model: Model, target: Target, tell: Tell) -> Served:
-        """One call to one vendor with one key."""
+    async def _part(self, job: Job, model: Model, targets: Sequence[Target], diary: Diary, part: int) -> Served:
+        served = await self._conduct(job, model, targets, diary, part)
+        await diary.answered(part, served.result, served.job)
+        return served
+
+    async def _attempt(self, job: Job, model: Model, target: Target, diary: Diary, part: int) -> Served:
+        """One call to one vendor with one key, or what is left to do of one that was made before."""
+        past = diary.past(part)
+        if past is not None:
+            return await self._resume(past, job, model, target, diary, part)
         job, call = await self.prepare(job, model, target)
-        provider = self.house.providers[target.provider]
         keys = self.keys[target.provider]
         held = await keys.take()
-        dialect = self.plugins.dialects[target.dialect]
-        attempt = Attempt(job, target, dialect, provider, held.lease.secret, self.shell, tell, self.house.retry.give_up)
         began = time.monotonic()
         fault: Fault | None = None
         try:
+            name = await diary.sending(part, target, mark_of(held.lease.secret))
+            attempt = self._call(job, target, held.lease.secret, diary, part, name)
             result = await attempt.make(call)
         except Fault as raised:
             fault = raised
+            await diary.failed(part, fault)
             raise
         finally:
             took = time.monotonic() - began
             keys.give(held, fault, took)
             self.shell.telemetry.vendor_call(target.provider, fault.kind if fault else "ok", took)
+        return await self._received(result, job, target)
+
+    async def _resume(self, past: Past, job: Job, model: Model, target: Target, diary: Diary, part: int) -> Served:
+        """Go on with a call of before. One whose fate nobody knows is sent again only where that is not done twice."""
+        if past.result is not None:
+            return Served(self._read(past.result), past.job or job, target)
+        try:
+            secret = self.keys[target.provider].secret(past.key)
+            if secret is None:
+                raise gone("the upstream key")
+            if past.ticket is not None:
+                job = past.job or job
+                result = await self._call(job, target, secret, diary, part, past.attempt).wait(past.ticket)
+            elif self.house.providers[target.provider].idempotency_header is not None:
+                job, call = await self.prepare(job, model, target)
+                result = await self._call(job, target, secret, diary, part, past.attempt).make(call)
+            else:
+                message = "the upstream had been asked when this process was stopped, and its answer was lost"
+                raise Fault("down", message, stage="sent", code="lost")
+        except Fault as fault:
+            await diary.failed(part, fault)
+            raise
+        return await self._received(result, job, target)
+
+    def _read(self, result: Result) -> Result:
+        """A kept result with its pictures' bytes at hand."""
+        store = self.shell.store
+        return replace(result, media=tuple(store.media(each.key) if each.key else each for each in result.media))
+
+    def _call(self, job: Job, target: Target, secret: str, diary: Diary, part: int, name: str) -> Attempt:
+        dialect, provider = self.plugins.dialects[target.dialect], self.house.providers[target.provider]
+        give_up = self.house.retry.give_up
+        return Attempt(job, target, dialect, provider, secret, self.shell, diary, part, name, give_up)
+
+    async def _received(self, result: Result, job: Job, target: Target) -> Served:
         result = await pictures.fetch(result, self.shell)
         result = await self.plugins.run("on_result", result=result, job=job, target=target)
         return Served(replace(result, notes=job.notes + result.notes), job, target)
+
+    async def cancel(self, job: Job, past: Past, diary: Diary) -> bool:
+        """Ask a vendor to end the task it is at work on; whether it can, and did."""
+        (target, *_) = self._first(past, ())
+        secret = self.keys[target.provider].secret(past.key)
+        if past.ticket is None or secret is None:
+            return False
+        return await self._call(past.job or job, target, secret, diary, 0, past.attempt).cancel(past.ticket)
+
+    async def rehearse(self, planned: Planned) -> None:
+        """See that a planned job can be put in its first target's words. Nothing is sent."""
+        job, target = planned.job, planned.targets[0]
+        job = await self.gathered(job, "")
+        await self.prepare(replace(job, n=min(job.n, max(target.card.n, 1))), planned.model, target)
 
     async def prepare(self, job: Job, model: Model, target: Target) -> tuple[Job, Call]:
         """A job in one target's words, and the call that asks for it. Nothing is sent."""
@@ -150,6 +276,11 @@ class Engine:
     async def close(self) -> None:
         """Let the plugins end what they hold. Only once no request is in here any more."""
         await asyncio.gather(*self.plugins.close())
+
+
+def gone(what: str) -> Fault:
+    message = f"{what} that has this job is not configured any more"
+    return Fault("down", message, stage="accepted", code="lost")
 
 
 def same_words(job: Job, target: Target, dialect: ModuleType) -> Job:
@@ -171,10 +302,11 @@ def merge(job: Job, ends: Sequence[Served | BaseException]) -> Served:
     good = [end for end in ends if isinstance(end, Served)]
     bad = [end for end in ends if isinstance(end, BaseException)]
     for end in bad:
-        if not isinstance(end, Fault):
+        if not isinstance(end, Fault) and (not good or not isinstance(end, Exception)):
             raise end
     if not good:
-        raise bad[0]
+        faults = [end for end in bad if isinstance(end, Fault)]
+        raise next((fault for fault in faults if routing.may_be_paid(fault)), faults[0])
     first = good[0]
     notes = tuple(dict.fromkeys(note for end in good for note in end.result.notes))
     if bad:

@@ -23,6 +23,8 @@ from .shell import Shell
 # An error page of a vendor is read this far; a picture in JSON has no such bound but the disk.
 ERROR_BYTES = 1 << 20
 ANSWER_BYTES = 512 << 20
+# Types of a body that is a picture or a film as it is; some vendors give a download no type of its own.
+FILES = ("image/", "video/", "application/octet-stream", "binary/octet-stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,14 @@ async def _sent(call: Call, provider: Provider, secret: str, shell: Shell) -> An
 async def read(answer: Answer, shell: Shell) -> Body:
     """The body of an answer by its content type: JSON to a skeleton, a picture to the spool, the rest as it is."""
     mime = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if mime.startswith(("image/", "video/")) and answer.status < 400:
+    if mime.startswith(FILES) and answer.status < 400:
         sink = shell.spools.sink()
         try:
+            size = 0
             async for piece in answer.pieces():
+                size += len(piece)
+                if size > ANSWER_BYTES:
+                    raise Fault("garbled", f"the upstream sent more than {ANSWER_BYTES} bytes", stage="accepted")
                 sink.write(piece)
             return Raw(sink.finish(), mime)
         except BaseException:
@@ -131,7 +137,7 @@ async def _read_json(answer: Answer, shell: Shell) -> Body:
         return Json(reader.close())
     except Malformed as error:
         reader.abort()
-        if answer.status >= 400:
+        if answer.status >= 300:
             return Raw(b"", "text/plain")  # the status alone must speak
         raise Fault("garbled", f"the upstream answer could not be read: {error}", stage="accepted") from error
     except BaseException:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64 as b64
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .. import prices, sizes
-from ..facts import Model
+from .. import fit, prices, sizes
+from ..facts import Card, Model
 from ..faults import Fault
 from ..media import from_bytes
-from ..types import Caller, Job, Media, Target
+from ..types import Caller, Job, Media, Role, Target
 from ..wire import Form, Json, Raw, Spelled
 from . import exchange
 from .conduct import Engine
@@ -24,7 +24,9 @@ _PIXEL = b64.b64decode(
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A wish to explain: a model, a size as text or a ratio, how many pictures, references and a mask."""
+    """A wish to explain: a model, a size as text or a ratio, how many pictures, references and a mask, and how many
+    seconds of film.
+    """
 
     model: str
     size: str = ""
@@ -34,6 +36,7 @@ class Question:
     images: int = 0
     mask: bool = False
     prompt: str = "a fox"
+    seconds: float | None = None
 
     @staticmethod
     def read(body: Any) -> Question:
@@ -49,43 +52,56 @@ class Question:
             "images": int,
             "mask": bool,
             "prompt": str,
+            "seconds": float,
         }
         for name, value in body.items():
             if name not in known:
                 raise Fault("bad_request", f"unknown field {name!r}; known are {', '.join(known)}", field=name)
-            if not isinstance(value, known[name]):
+            if not isinstance(value, (float, int) if known[name] is float else known[name]):
                 raise Fault("bad_request", f"{name} must be {known[name].__name__}", field=name)
         if "model" not in body:
             raise Fault("bad_request", "model is required", field="model")
         return Question(**body)
 
-    def job(self) -> Job:
+    def job(self, cards: Sequence[Card] = ()) -> Job:
+        """The job, of a film where all the `cards` of the model's targets make films alone."""
         asked = sizes.tier_and_ratio(self.size, self.ratio, "size", "ratio")
         picture = from_bytes(_PIXEL)
         edit = self.images > 0 or self.mask
+        film = bool(cards) and all(card.tasks == fit.FILMS for card in cards)
         return Job(
             model=self.model,
             prompt=self.prompt,
-            task="edit" if edit else "generate",
+            task="video" if film else "edit" if edit else "generate",
             inputs=(picture,) * max(self.images, 1 if edit else 0),
+            roles=_frames(self.images, cards) if film else (),
             mask=picture if self.mask else None,
             n=self.n,
             size=asked,
             quality=self.quality,
+            seconds=self.seconds,
         )
+
+
+def _frames(count: int, cards: Sequence[Card]) -> tuple[Role, ...]:
+    """The roles of so many pictures: the first and the last frame where one of the cards takes no references."""
+    frames: tuple[Role, ...] = ("first", "last")
+    return frames[:count] if any("reference" not in card.inputs.roles for card in cards) else ()
 
 
 async def explain(engine: Engine, question: Question) -> dict[str, Any]:
     """Everything but the call itself, as JSON; keys by name, never by value."""
-    asked = question.job()
-    job, model, targets = await engine.plan(asked, Caller("explain", "explain"))
+    shares = [target for share in engine.model(question.model).to for target in share.targets]
+    asked = question.job([engine.house.providers[provider].models[name] for provider, name, _ in shares])
+    planned = await engine.plan(asked, Caller("explain", "explain"))
+    job, model = planned.job, planned.model
     price = prices.parse(model.price)
     return {
         "model": model.name,
         "asked": str(asked.size),
         "policy": engine.policy(model),
         "notes": [str(note) for note in job.notes],
-        "targets": [await _target(engine, job, model, target, price) for target in targets],
+        "targets": [await _target(engine, job, model, target, price) for target in planned.targets],
     }
 
 
@@ -100,12 +116,14 @@ async def _target(engine: Engine, job: Job, model: Model, target: Target, price:
         return {**row, "refused": fault.message}
     request = exchange.prepare(call, provider, "***", engine.shell)
     pixels = sent.size.pixels
+    length = {"seconds": sent.seconds} if sent.task == "video" else {}
     return {
         **row,
         "size": {"sent": str(sent.size), "expected": f"{pixels[0]}x{pixels[1]}" if pixels else None},
+        **length,
         "notes": [str(note) for note in sent.notes],
         "calls": -(-job.n // each),
-        "price": prices.show(prices.of(price, job, job.n)),
+        "price": prices.show(prices.of(price, replace(job, seconds=sent.seconds), job.n)),
         "request": {
             "method": request.method,
             "url": request.url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 import time
 from collections import deque
@@ -69,8 +70,17 @@ class Keys:
         for _ in range(len(self._waiting)):
             self.wake()
 
+    def secret(self, mark: str) -> str | None:
+        """The key of that mark; None when it is not in the pool any more."""
+        return next((secret for secret in self.pool.facts.secrets if mark_of(secret) == mark), None)
+
     @property
     def left(self) -> bool:
         """Whether a key could be taken now, or as soon as a slot is given back."""
         wait = self.pool.soonest(time.monotonic())
         return wait is None or wait <= 0
+
+
+def mark_of(secret: str) -> str:
+    """What is written down of a key so that it is found again, and that nobody can read the key from."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:16]

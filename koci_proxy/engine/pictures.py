@@ -1,4 +1,4 @@
-"""Pictures on the way: those the app sent are brought in and checked, those the vendor made are delivered."""
+"""Pictures and films on the way: what the app sent is brought in and checked, what the vendor made is delivered."""
 
 from __future__ import annotations
 
@@ -7,31 +7,40 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
+from .. import fit
 from ..faults import Fault
+from ..media import is_film
 from ..types import Delivery, Job, Media, Note, Result
 from .shell import Shell
+
+# A picture behind a vendor's link is paid for: it is asked for again after so many seconds each.
+WAITS = (0.25, 1.0, 3.0, 8.0)
 
 
 async def gather(job: Job, base: str, shell: Shell) -> Job:
     """Bring in what the app linked to, before any vendor is called. `Fault` bad_request with the field.
 
-    Links under `base` are our own: they are read from the store.
+    Links under `base` are our own: they are read from the store. A film belongs where its role is `video`, a picture
+    anywhere else.
     """
-    inputs = await asyncio.gather(*(_bring(media, f"images[{at}]", base, shell) for at, media in enumerate(job.inputs)))
+    given = zip(job.inputs, fit.input_names(job), fit.roles(job), strict=True)
+    inputs = await asyncio.gather(*(_bring(media, name, base, shell, role == "video") for media, name, role in given))
     mask = await _bring(job.mask, "mask", base, shell) if job.mask is not None else None
     return replace(job, inputs=tuple(inputs), mask=mask)
 
 
-async def _bring(media: Media, field: str, base: str, shell: Shell) -> Media:
+async def _bring(media: Media, field: str, base: str, shell: Shell, film: bool = False) -> Media:
     if media.url is not None and (own := _own(media.url, base, shell)):
         media = shell.store.media(own)
     if media.url is not None:
         media = await shell.fetcher.fetch(media.url, shell.spools.sink(), field=field, blame="app")
     if media.key is not None:
         media = await _kept(media.key, field, shell)
-    if media.mime is None or not media.mime.startswith("image/"):
+    if film and not is_film(media):
+        raise Fault("bad_request", "this is not a film: send an MP4, QuickTime or WebM file", field=field)
+    if not film and not (media.mime or "").startswith("image/"):
         raise Fault("bad_request", "this is not a picture: send a PNG, JPEG, WebP or GIF file", field=field)
-    return media
+    return await shell.pixels.look(media, field)
 
 
 def _own(url: str, base: str, shell: Shell) -> str | None:
@@ -54,29 +63,36 @@ async def _kept(key: str, field: str, shell: Shell) -> Media:
 
 
 async def fetch(result: Result, shell: Shell) -> Result:
-    """Bring in what the vendor linked to, and see that every picture is one.
+    """Bring in what the vendor linked to, and see that every picture is one, and how large and long a film is.
 
-    The pictures are paid for by now: a failure here is never a reason to order them again.
+    They are paid for by now: a failure here is never a reason to order them again.
     """
     media = await asyncio.gather(*(_fetch(each, shell) for each in result.media))
     return replace(result, media=tuple(media))
 
 
 async def _fetch(media: Media, shell: Shell) -> Media:
-    try:
-        if media.url is not None:
-            media = await shell.fetcher.fetch(media.url, shell.spools.sink(), blame="upstream")
-    except Fault as fault:
-        raise Fault(fault.kind, fault.message, vendor=fault.vendor, stage="accepted") from fault
-    if media.mime is None or not media.mime.startswith(("image/", "video/")):
-        raise Fault("garbled", "the upstream answer holds something that is not a picture", stage="accepted")
-    return media
+    for wait in (*WAITS, None):
+        try:
+            if media.url is None:
+                fetched = media
+            else:
+                fetched = await shell.fetcher.fetch(media.url, shell.spools.sink(), blame="upstream")
+            if fetched.mime is None or not fetched.mime.startswith(("image/", "video/")):
+                raise Fault("garbled", "the upstream answer holds something that is not a picture")
+            return await shell.pixels.look(fetched)
+        except Fault as fault:
+            if wait is None or media.url is None:
+                raise Fault(fault.kind, fault.message, vendor=fault.vendor, stage="accepted") from fault
+            await asyncio.sleep(wait)
+    raise AssertionError("the last try returns or raises")
 
 
 async def finish(result: Result, wish: Job, sent: Job, shell: Shell) -> Result:
     """What the app wished of its pictures and the vendor did not do: another format, small copies.
 
-    The pictures are paid for: one that cannot be worked on is delivered as it is, with a note.
+    The pictures are paid for: one that cannot be worked on is delivered as it is, with a note. A film is never turned
+    into another format; its small copy is its first frame.
     """
     media, notes = result.media, result.notes
     if wish.format is not None:
@@ -86,8 +102,12 @@ async def finish(result: Result, wish: Job, sent: Job, shell: Shell) -> Result:
         )
     small: tuple[Media, ...] = ()
     if wish.thumbnails:
-        small, notes = await _each(media, notes, "thumbnail", shell.pixels.thumbnail)
+        small, notes = await _each(media, notes, "thumbnail", lambda each: _small(each, shell))
     return replace(result, media=media, thumbnails=small, notes=notes)
+
+
+async def _small(media: Media, shell: Shell) -> Media:
+    return await (shell.pixels.poster(media) if is_film(media) else shell.pixels.thumbnail(media))
 
 
 async def _each(
@@ -114,4 +134,4 @@ async def _link(media: Media, base: str, shell: Shell) -> Media:
     stored = await shell.store.put(media)
     if stored.key is None:
         raise Fault("internal", "a picture could not be stored")
-    return replace(stored, data=None, key=None, url=shell.store.link(stored.key, base))
+    return replace(stored, data=None, url=shell.store.link(stored.key, base))

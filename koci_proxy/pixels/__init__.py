@@ -1,4 +1,7 @@
-"""Pixel work: pictures turned, shrunk and converted, masks translated. Pillow is loaded with the first of it."""
+"""Pixel work: pictures turned, shrunk and converted, masks translated, films measured.
+
+Pillow and PyAV are loaded with the first of it.
+"""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def change(sinks: Sinks, media: Media, wish: Wish, field: str | None) -> tuple[M
     """A picture as it is wished, and what was done to it, in words."""
     seen = look(media, field, wish.max_edge)
     image = seen.image
-    size = _within(seen.size, wish.max_edge)
+    size = within(seen.size, wish.max_edge)
     mime = _mime(media, wish, image.mode == "RGBA")
     heavy = wish.max_bytes is not None and (media.size or 0) > wish.max_bytes
     if not (seen.turned or size != seen.size or mime != media.mime or heavy or wish.quality is not None):
@@ -145,7 +145,7 @@ def change(sinks: Sinks, media: Media, wish: Wish, field: str | None) -> tuple[M
     return keep(sinks, content, image, mime), tuple(words for words, is_so in told.items() if is_so)
 
 
-def _within(size: tuple[int, int], edge: int | None) -> tuple[int, int]:
+def within(size: tuple[int, int], edge: int | None) -> tuple[int, int]:
     long = max(size)
     if edge is None or long <= edge:
         return size

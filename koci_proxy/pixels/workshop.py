@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from .. import fit
 from ..facts import Card, InputRules
 from ..faults import Fault
-from ..media import FORMATS, LOSSY
-from ..types import Job, Media, Note, Sinks
+from ..media import FORMATS, LOSSY, is_film
+from ..types import Job, Media, Note, Role, Sinks
 from .canvas import Wish, change, looks_alpha, may_be_tilted, wxh
+from .films import measure, poster
 from .masks import Convention, translate
 
 T = TypeVar("T")
@@ -59,12 +60,20 @@ class Pixels:
         """What the vendor made in the file format that the app asked for; a film stays what it is."""
         if format not in FORMATS:
             raise Fault("bad_request", f"{format!r} cannot be made here, only {', '.join(FORMATS)}", field="format")
-        film = (media.mime or "").startswith("video/")
-        return media if film else await self.converted(media, FORMATS[format], compression)
+        return media if is_film(media) else await self.converted(media, FORMATS[format], compression)
 
     async def thumbnail(self, media: Media, edge: int = THUMBNAIL) -> Media:
         """A WebP of at most `edge` pixels an edge."""
         return (await self._work(media, Wish(("image/webp",), max_edge=edge, quality=80), None))[0]
+
+    async def look(self, media: Media, field: str | None = None) -> Media:
+        """A film with the pixels and the seconds that its bytes show; a picture as it is."""
+        known = not is_film(media) or (media.pixels and media.seconds is not None)
+        return media if known else await self._run(measure, media, field)
+
+    async def poster(self, media: Media, edge: int = THUMBNAIL) -> Media:
+        """A film's first frame as a WebP of at most `edge` pixels an edge."""
+        return await self._run(poster, self._sinks, media, edge)
 
     async def looks_alpha(self, media: Media, field: str | None = None) -> bool:
         """Whether any pixel is transparent, be it in part."""
@@ -81,27 +90,31 @@ class Pixels:
         return await self._run(translate, self._sinks, media, have, want, like, size)
 
     async def fit_inputs(self, job: Job, card: Card) -> Job:
-        """The job with its references and its mask as a card wants them, each change noted.
+        """The job with its pictures and its mask as a card wants them, each change noted. A film is left alone.
 
         `Fault` bad_request with the field `images[0]` or `mask` for one that cannot be made to fit.
         """
         if not job.inputs and job.mask is None:
             return job
-        ends = await asyncio.gather(*(self._fit(media, at, card) for at, media in enumerate(job.inputs)))
+        names = fit.input_names(job)
+        given = zip(job.inputs, fit.roles(job), names, strict=True)
+        ends = await asyncio.gather(*(self._fit(media, role, name, card) for media, role, name in given))
         inputs = tuple(media for media, _ in ends)
-        notes = [Note(f"images[{at}]", "bent", ", ".join(told)) for at, (_, told) in enumerate(ends) if told]
+        notes = [Note(name, "bent", ", ".join(told)) for name, (_, told) in zip(names, ends, strict=True) if told]
         mask = job.mask
         if mask is not None and card.inputs.mask:
             mask, told = await self._fit_mask(mask, job.inputs, inputs, card.inputs)
             notes += [Note("mask", "emulated", ", ".join(told))] if told else []
         return replace(job, inputs=inputs, mask=mask, notes=(*job.notes, *notes))
 
-    async def _fit(self, media: Media, at: int, card: Card) -> tuple[Media, tuple[str, ...]]:
-        fault = fit.unfit(media, card, f"images[{at}]")
+    async def _fit(self, media: Media, role: Role, name: str, card: Card) -> tuple[Media, tuple[str, ...]]:
+        if role == "video":
+            return media, ()
+        fault = fit.unfit(media, card, name)
         if fault is not None:
             raise fault
         wish = _wanted(media, card.inputs)
-        return await self._work(media, wish, f"images[{at}]") if wish else (media, ())
+        return await self._work(media, wish, name) if wish else (media, ())
 
     async def _fit_mask(
         self, mask: Media, sent: tuple[Media, ...], fitted: tuple[Media, ...], rules: InputRules

@@ -5,14 +5,31 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
 from ..facts import Card
 from ..faults import KINDS, Fault
-from ..types import Caller, Delivery, Done, Event, Job, Listing, Media, Partial, Progress, Result, Target, Ticket
+from ..types import (
+    UNDER_WAY,
+    Caller,
+    Delivery,
+    Done,
+    Event,
+    Job,
+    JobState,
+    Listing,
+    Lookup,
+    Media,
+    Partial,
+    Progress,
+    Result,
+    Status,
+    Target,
+    Ticket,
+)
 from ..wire import Call, Frame, Json, Reply
 from . import doors
 from .hooks import HOOKS, Roll
@@ -39,6 +56,24 @@ PICTURE = Media(data=_Bytes(), mime="image/png", width=1, height=1, size=8)
 LINKED = Media(url="https://example.com/1.png", mime="image/png", width=1, height=1, size=8)
 RESULT = Result((PICTURE,), text="a fox", created=1_700_000_000)
 TARGET = Target("sample", "sample-1", "sample", Card("sample"))
+VIDEO = Job(model="sample", prompt="a fox in the snow", task="video", options={"_async": True})
+EDIT = Job(model="sample", prompt="a fox in the snow", task="edit", inputs=(PICTURE, LINKED), mask=PICTURE)
+FILM = Media(url="https://example.com/1.mp4", mime="video/mp4", width=1280, height=720, size=8, seconds=8.0)
+# What each end of a job comes with; one that was cancelled has neither.
+ENDS: Mapping[Status, Result | Fault | None] = {
+    "succeeded": Result((FILM,), created=1_700_000_000),
+    "partial": Result((FILM, FILM), created=1_700_000_000),
+    "refused": Fault("refused", "a sample of a refusal", field="prompt"),
+    "failed": Fault("down", "a sample of what can go wrong"),
+    "expired": Fault("gone", "a sample of what was kept too long"),
+    "cancelled": None,
+}
+# What the house may find fault with, and a field that only an app can have.
+FIELDS = (
+    *("images", "images[0]", "images[1]", "video", "mask", "prompt", "size", "seconds", "strength"),
+    *("n", "format", "compression", "quality", "background", "style", "task", "model"),
+)
+FOREIGN = "no_such_field"
 # What a value given to a plugin's option stands for when only its type is known.
 OPTIONS: Mapping[str, Any] = {"str": "sample", "int": 1, "float": 1.0, "bool": True, "list": ["sample"], "dict": {}}
 
@@ -118,6 +153,13 @@ def _hook_break(plugins: Plugins, hook: str) -> str:
     return ""
 
 
+class _AnyHandle(dict[str, Any]):
+    """A stranger's handle, of which nobody knows what is in it."""
+
+    def __missing__(self, name: str) -> str:
+        return "sample"
+
+
 class _Findings:
     """What a dialect breaks when its functions are tried one by one."""
 
@@ -125,16 +167,23 @@ class _Findings:
         self.lines: list[str] = []
 
     def tried(
-        self, what: str, kinds: tuple[type, ...], function: Callable[..., Any], *args: Any, may_fault: bool = False
+        self,
+        what: str,
+        kinds: tuple[type, ...],
+        function: Callable[..., Any],
+        *args: Any,
+        may_fault: bool = False,
+        may_raise: bool = False,
     ) -> Any:
         """What a function gave, None where it raised or gave something of another type than `kinds`."""
         try:
             value = function(*args)
         except Fault as fault:
-            if not may_fault:
+            if not (may_fault or may_raise):
                 self.lines.append(f"{what} raised {fault!r}")
         except Exception as error:  # noqa: BLE001 - whatever a stranger's code raises is a finding
-            self.lines.append(f"{what} raised {say(error)}")
+            if not may_raise:
+                self.lines.append(f"{what} raised {say(error)}")
         else:
             if isinstance(value, kinds):
                 return value
@@ -151,6 +200,8 @@ def dialect_breaks(module: ModuleType) -> list[str]:
         _try_render(module, findings)
         _try_fail(module, findings)
         _try_frame(module, findings)
+        _try_named(module, findings)
+        _try_jobs(module, findings)
     if doors.faces(module, doors.VENDOR):
         _try_vendor(module, findings)
     return findings.lines
@@ -194,6 +245,72 @@ def _try_frame(module: ModuleType, findings: _Findings) -> None:
     findings.tried("fail_frame", (Frame,), module.fail_frame, Fault("down", "sample"), JOB)
 
 
+def _try_named(module: ModuleType, findings: _Findings) -> None:
+    if not hasattr(module, "named"):
+        return
+    for job in (JOB, EDIT, VIDEO):
+        for field in (*FIELDS, FOREIGN):
+            what = f"named of {field!r} for {job.task}"
+            name = findings.tried(what, (str,), module.named, field, job)
+            if name == "" or (field == FOREIGN and name not in (None, field)):
+                findings.lines.append(f"{what} gave {name!r}: give a field back that it does not know")
+
+
+def _states() -> Iterator[JobState]:
+    """A film in every status of its life."""
+    now = JobState(
+        id="req_0123456789abcdef01234567",
+        job=VIDEO,
+        status="queued",
+        created_at=1_700_000_000.0,
+        links="https://example.com/sample",
+        number="123456789012345",
+    )
+    yield now
+    yield replace(now, status="running", progress=30.0)
+    for status, end in ENDS.items():
+        result, fault = (end, None) if isinstance(end, Result) else (None, end)
+        yield replace(now, status=status, ended_at=1_700_000_060.0, result=result, fault=fault)
+
+
+def _try_jobs(module: ModuleType, findings: _Findings) -> None:
+    """The functions about jobs that are asked after, as far as the dialect has them."""
+    states = list(_states())
+    for state in states:
+        job = f"a {state.status} job"
+        if hasattr(module, "accepted") and state.status in UNDER_WAY:
+            _try_reply(f"accepted of {job}", findings, module.accepted, state)
+        if hasattr(module, "progress"):
+            told = findings.tried(f"progress of {job}", (Reply,), module.progress, state)
+            if told is not None and told.status >= 400 and (state.result or not state.ended):
+                findings.lines.append(f"progress of {job} gave status {told.status}")
+        if hasattr(module, "story"):
+            _try_story(f"story of {job}", findings, module.story, state)
+        if hasattr(module, "deleted"):
+            _try_reply(f"deleted of {job}", findings, module.deleted, state)
+    if hasattr(module, "listed"):
+        # What a dialect's own `parse` notes in a lookup is not in this one.
+        lookup = Lookup("list", task="video")
+        _try_reply("listed of no jobs", findings, module.listed, [], lookup, False, may_raise=True)
+        _try_reply("listed of jobs", findings, module.listed, states, lookup, True, may_raise=True)
+
+
+def _try_reply(
+    what: str, findings: _Findings, function: Callable[..., Any], *args: Any, may_raise: bool = False
+) -> None:
+    reply = findings.tried(what, (Reply,), function, *args, may_raise=may_raise)
+    if reply is not None and reply.status >= 400:
+        findings.lines.append(f"{what} gave status {reply.status}")
+
+
+def _try_story(what: str, findings: _Findings, story: Callable[..., Any], state: JobState) -> None:
+    frames = findings.tried(what, (list, tuple), story, state)
+    if frames is not None and not all(isinstance(frame, Frame) for frame in frames):
+        findings.lines.append(f"{what} must give Frames")
+    if frames is not None and state.ended and not frames:
+        findings.lines.append(f"{what} gave no Frame, so that nobody hears of the end")
+
+
 def _try_vendor(module: ModuleType, findings: _Findings) -> None:
     for status in (200, 500):
         what = f"decode of an empty answer with status {status}"
@@ -206,3 +323,7 @@ def _try_vendor(module: ModuleType, findings: _Findings) -> None:
         again = findings.tried("parse of what encode wrote", (Job,), module.parse, call)
         if again is not None and again.prompt != JOB.prompt:
             findings.lines.append("parse of what encode wrote lost the prompt")
+    for name in ("poll", "cancel"):
+        if hasattr(module, name):
+            ticket = Ticket(_AnyHandle())
+            findings.tried(f"{name} of a sample", (Call,), getattr(module, name), ticket, JOB, TARGET, may_raise=True)

@@ -31,6 +31,28 @@ class TooLarge(Exception):
 async def read(scope: Scope, receive: Receive) -> Ask | None:
     """The request with its body parsed; None when the caller left. Raises TooLarge."""
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    body = await whole(receive)
+    if body is None:
+        return None
+    ask = Ask(
+        method=scope["method"],
+        path=scope["path"],
+        query=query_of(scope),
+        headers=headers,
+        origin=f"{scope.get('scheme', 'http')}://{headers.get('host', '127.0.0.1')}",
+        body_size=len(body),
+    )
+    # a large body would hold up every other call while it is parsed
+    return await asyncio.to_thread(_parse, ask, body) if len(body) > 1 << 20 else _parse(ask, body)
+
+
+def query_of(scope: Scope) -> dict[str, str]:
+    """The query of a request; of a name that stands there twice, the last value."""
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
+async def whole(receive: Receive) -> bytes | None:
+    """The body of a request; None when the caller left. Raises TooLarge."""
     body = bytearray()
     while True:
         message = await receive()
@@ -40,17 +62,7 @@ async def read(scope: Scope, receive: Receive) -> Ask | None:
         if len(body) > LIMIT:
             raise TooLarge
         if not message.get("more_body", False):
-            break
-    ask = Ask(
-        method=scope["method"],
-        path=scope["path"],
-        query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
-        headers=headers,
-        origin=f"{scope.get('scheme', 'http')}://{headers.get('host', '127.0.0.1')}",
-        body_size=len(body),
-    )
-    # a large body would hold up every other call while it is parsed
-    return await asyncio.to_thread(_parse, ask, bytes(body)) if len(body) > 1 << 20 else _parse(ask, bytes(body))
+            return bytes(body)
 
 
 def _parse(ask: Ask, body: bytes) -> Ask:

@@ -14,10 +14,21 @@ SECRET_HEADERS = frozenset({"authorization", "x-goog-api-key", "x-api-key", "pro
 KEEP = 10_000
 
 
+def kind_of(ask: Ask) -> str:
+    """What a call is for: submit, look, download or cancel, as `mischief.ON` has them."""
+    if ask.path.endswith((":download", "/content")):
+        return "download"
+    if ask.method in ("GET", "HEAD") or ask.path.endswith("/query"):
+        return "look"
+    return "cancel" if ask.method == "DELETE" else "submit"
+
+
 class Calls:
     """Counts what arrives. A call is written down before it is answered: its status is None until then.
 
-    `last` is the last request as `summary` shows it: no picture's bytes are kept.
+    `last` is the last request as `summary` shows it: no picture's bytes are kept. `orders` counts by shape what was
+    really worked on: refused calls and calls sent again under an idempotency key are not in it. `fetches` counts links
+    that were fetched without a key.
     """
 
     def __init__(self) -> None:
@@ -27,15 +38,20 @@ class Calls:
         self._calls: deque[dict[str, Any]] = deque(maxlen=KEEP)
         self._by_key: Counter[str] = Counter()
         self._by_shape: Counter[str] = Counter()
+        self._by_kind: dict[str, Counter[str]] = {}
         self._total = 0
+        self.orders: Counter[str] = Counter()
+        self.fetches = 0
         self.last: Mapping[str, Any] | None = None
 
     def enter(self, shape: str, ask: Ask, key: str | None, model: str) -> dict[str, Any]:
         """Write a call down; the caller sets its `status` when it answers."""
         tail = (key or "")[-4:]
+        kind = kind_of(ask)
         call = {
             "at": time.time(),
             "shape": shape,
+            "kind": kind,
             "method": ask.method,
             "path": ask.path,
             "key_tail": tail,
@@ -47,17 +63,21 @@ class Calls:
         self._calls.append(call)
         self._by_key[tail] += 1
         self._by_shape[shape] += 1
+        self._by_kind.setdefault(shape, Counter())[kind] += 1
         self._total += 1
         self.last = summary(shape, ask)
         return call
 
-    def report(self) -> Mapping[str, Any]:
+    def report(self) -> dict[str, Any]:
         """The last calls, oldest first, and totals since the last reset (not bound by how many are kept)."""
         return {
             "calls": list(self._calls),
             "total": self._total,
             "by_key": dict(self._by_key),
             "by_shape": dict(self._by_shape),
+            "by_kind": {shape: dict(kinds) for shape, kinds in self._by_kind.items()},
+            "orders": dict(self.orders),
+            "fetches": self.fetches,
         }
 
 

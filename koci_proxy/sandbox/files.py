@@ -13,7 +13,7 @@ from .nouns import Picture
 LIFE = 600.0  # seconds
 MOST = 1_000  # pictures
 MOST_BYTES = 512 * 1024 * 1024
-ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "video/mp4": "mp4"}
 
 
 @dataclass(slots=True)

@@ -83,7 +83,7 @@ def read(ask: Ask) -> Order | Answer:
 
 
 def _order(ask: Ask) -> Order:
-    if ask.at_once + ask.tasks.running(key(ask) or "") > MOST_AT_ONCE:
+    if ask.at_once + ask.tasks.running(NAME, key(ask) or "") > MOST_AT_ONCE:
         raise Refusal(problem(429, "请求过于频繁"))
     fields: Mapping[str, str] = ask.fields
     name = fields.get("model_key", "")
@@ -173,12 +173,17 @@ def _pixels(order: Order, one: Seen) -> tuple[int, int]:
 
 
 def answer(order: Order, pictures: tuple[Picture, ...], link: Callable[[Picture], str]) -> Answer:
-    tasks: Tasks | None = order.words["tasks"]
-    if tasks is not None:
-        return _said("success", {"task_id": tasks.begin(order.words["key"], link(pictures[0]))})
+    if order.words["tasks"] is not None:
+        return _begun(order, link=link(pictures[0]))
     if order.words["link"]:
         return _said("success", {"result_file": link(pictures[0])})
     return Answer(200, pictures[0].pieces, pictures[0].mime)
+
+
+def _begun(order: Order, link: str | None = None, complaint: str | None = None) -> Answer:
+    tasks: Tasks = order.words["tasks"]
+    task = tasks.begin(NAME, order.words["key"], link=link, complaint=complaint, seconds=order.take)
+    return _said("success", {"task_id": int(task.id)})
 
 
 def _said(message: str, data: Any) -> Answer:
@@ -190,7 +195,7 @@ def _looked(ask: Ask) -> Answer:
     number = str(ask.fields.get("task_id", ""))
     if ask.fields.get("response", "url") != "url":
         raise Refusal(problem(422, "response 取值无效"))
-    task = ask.tasks.find(int(number), key(ask) or "") if number.isdecimal() else None
+    task = ask.tasks.find(number, NAME, key(ask) or "")
     if task is None:
         raise Refusal(problem(404, "任务不存在"))
     return _state(task)
@@ -213,9 +218,10 @@ def empty(order: Order, way: int) -> Answer:
 
 
 def refuse(order: Order, how: str) -> Answer:
-    tasks: Tasks | None = order.words["tasks"]
-    if tasks is not None and how == "output":
-        return _said("success", {"task_id": tasks.begin(order.words["key"], None, "图片内容审核不通过")})
+    if how == "fail":
+        return _begun(order, complaint="处理失败") if order.words["tasks"] is not None else trouble("error", "500")
+    if order.words["tasks"] is not None and how == "output":
+        return _begun(order, complaint="图片内容审核不通过")
     return problem(422, "图片内容审核不通过")
 
 

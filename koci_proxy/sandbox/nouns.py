@@ -1,4 +1,4 @@
-"""The sandbox's own nouns: what was asked, what is to be drawn, what is answered, and what a shape can do."""
+"""The sandbox's own nouns: what was asked, what is to be drawn or filmed, what is answered, and what a shape can do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-from .tasks import Tasks
+from .tasks import Task, Tasks
 
 PIECE = 192 * 1024  # a multiple of 3, so that the pieces' base64 joins without padding: 256 KiB of text each
 
@@ -46,7 +46,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished picture file, in pieces of PIECE bytes, and the same as base64 (made once, on first use).
+    """A finished picture or film file, in pieces of PIECE bytes, and the same as base64 (made once, on first use).
 
     `previews` are what a stream shows of it before it is done, in order.
     """
@@ -71,7 +71,10 @@ def picture(mime: str, data: bytes) -> Picture:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a decoded reference showed: its format as Pillow names it, pixels, alpha, a small copy, and its bytes."""
+    """What a decoded reference showed: its format as Pillow names it, pixels, alpha, a small copy, and its bytes.
+
+    A film's format is MP4 and its small copy the first frame; `seconds` is its length, 0 for a picture.
+    """
 
     format: str
     width: int
@@ -79,15 +82,18 @@ class Seen:
     alpha: bool
     thumb: Any
     data: bytes = b""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to draw. Width 0 means that the size hangs on the references: `settle` fills it in.
+    """What to draw or, with `seconds`, to film. Width 0 means that the size hangs on the references: `settle` fills it
+    in.
 
     `references` and `mask` are bytes, or URLs still to be fetched. `stamp` is a mark for all to see, in the lower right
-    corner. With `cut` the first reference itself is cut out, and nothing drawn. `words` are the shape's own effective
-    values.
+    corner. With `cut` the first reference itself is cut out, and nothing drawn. `seconds` is the length of a film.
+    `take` is how many seconds the task for it takes, None for as long as usual; `task` is that task once it was begun.
+    `words` are the shape's own effective values.
     """
 
     model: str
@@ -103,7 +109,18 @@ class Order:
     stream: bool = False
     partials: int = 0
     stamp: str = ""
+    seconds: float = 0.0
+    take: float | None = None
+    task: Task | None = None
     words: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What is to be sent: a task's film, or a picture of it as `films.poster` makes them."""
+
+    task: Task
+    what: str = "film"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,21 +169,22 @@ class Shape(Protocol):
     def words(self, ask: Ask) -> tuple[str, str]:
         """(model, prompt) as far as they can be found; judges nothing."""
 
-    def read(self, ask: Ask) -> Order | Answer:
-        """The order, or the answer where nothing is to be drawn. Raises Refusal for whatever the vendor would refuse
-        before it looks at pictures."""
+    def read(self, ask: Ask) -> Order | Answer | Showing:
+        """The order, or the answer where nothing is to be drawn, or the film to be sent. Raises Refusal for whatever
+        the vendor would refuse before it looks at pictures."""
 
     def settle(self, order: Order, seen: tuple[Seen, ...], mask: Seen | None) -> Order:
         """The order with its size, now that the references are known. Raises Refusal."""
 
     def answer(self, order: Order, pictures: tuple[Picture, ...], link: Callable[[Picture], str]) -> Answer:
-        """The good answer."""
+        """The good answer: the pictures, or that `order.task` was begun."""
 
     def empty(self, order: Order, way: int) -> Answer:
         """A 200 without a picture; some shapes have several ways."""
 
     def refuse(self, order: Order, how: str) -> Answer:
-        """Content refused; `how` is "output" when it is refused only after drawing."""
+        """Content refused; `how` is "output" when it is refused only after drawing. For a task that draws at once it
+        may also be "fail": the task fails, and content is not why."""
 
     def trouble(self, what: str, arg: str) -> Answer:
         """A bad answer: no_key, bad_key, bad_body, too_large, reference, or a fault the vendor words itself."""

@@ -60,16 +60,23 @@ def draw(order: Order, index: int, seen: tuple[Seen, ...], mask: Seen | None, ti
     """Picture `index` of an order, with thumbnails of its references and the masked area tinted."""
     if order.cut and seen:
         return cut_out(order, seen[0])
-    canvas = _background(order, index)
-    if mask:
-        _tint(canvas, mask.thumb)
-    _place_thumbs(canvas, seen)
-    _write(canvas, title or order.prompt, f"{order.width}x{order.height}  {order.model}  #{index + 1}")
-    _stamp(canvas, order.stamp)
+    footer = f"{order.width}x{order.height}  {order.model}  #{index + 1}"
+    drawn = canvas(order, index, seen, mask, title or order.prompt, footer)
     kind = FORMATS[order.mime]
     buffer = io.BytesIO()
-    (canvas.convert("RGB") if kind == "JPEG" and canvas.mode != "RGB" else canvas).save(buffer, kind, **SAVE[kind])
+    (drawn.convert("RGB") if kind == "JPEG" and drawn.mode != "RGB" else drawn).save(buffer, kind, **SAVE[kind])
     return picture(order.mime, buffer.getvalue())
+
+
+def canvas(order: Order, index: int, seen: tuple[Seen, ...], mask: Seen | None, title: str, footer: str) -> Image:
+    """The pixels of picture `index`: RGB, or RGBA where the order is transparent."""
+    drawn = _background(order, index)
+    if mask:
+        _tint(drawn, mask.thumb)
+    _place_thumbs(drawn, seen)
+    _write(drawn, title, footer)
+    _stamp(drawn, order.stamp)
+    return drawn
 
 
 def draw_padded(order: Order, size: int) -> Picture:

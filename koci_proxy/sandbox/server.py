@@ -8,9 +8,10 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .desk import BASES
 from .options import Options
 from .sending import CONNECTION
-from .vendor import BASES, app
+from .vendor import app
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState

@@ -1,9 +1,10 @@
 """Pixels each model makes for a tier and a ratio, as its vendor publishes them.
 
 Gemini: Google's image generation page of July 2026. Seedream: Volcengine Ark's table of June 2026, 5.0 pro as public
-catalogues of July have it (4:5 and 5:4 are in none and stand for the nearest legal size). GPT Image by way of LinkAI:
-the long edge is the tier (2K 16:9 = 2048x1152), bent to what the model makes: edges in steps of 16, at most 3840,
-655,360 to 8,294,400 pixels.
+catalogues of July have it (4:5 and 5:4 are in none and stand for the nearest legal size). Seedance: Ark's page for
+making a video task, August 2026, without 4k (which is another codec). GPT Image by way of LinkAI: the long edge is the
+tier (2K 16:9 = 2048x1152), bent to what the model makes: edges in steps of 16, at most 3840, 655,360 to 8,294,400
+pixels.
 """
 
 from __future__ import annotations
@@ -96,6 +97,16 @@ ARK: Mapping[str, Table] = {
     "doubao-seedream-5-0-260128": _SEEDREAM_5,
     "doubao-seedream-5-0-lite-260128": _SEEDREAM_5,
     "doubao-seedream-5-0-pro-260628": _SEEDREAM_5_PRO,
+}
+SEEDANCE_1: Table = {
+    "480p": _row("1:1=640x640", "4:3=736x544", "16:9=864x480", "21:9=960x416"),
+    "720p": _row("1:1=960x960", "4:3=1120x832", "16:9=1248x704", "21:9=1504x640"),
+    "1080p": _row("1:1=1440x1440", "4:3=1664x1248", "16:9=1920x1088", "21:9=2176x928"),
+}
+SEEDANCE_2: Table = {  # 1.5 pro too
+    "480p": _row("1:1=640x640", "4:3=752x560", "16:9=864x496", "21:9=992x432"),
+    "720p": _row("1:1=960x960", "4:3=1112x834", "16:9=1280x720", "21:9=1470x630"),
+    "1080p": _row("1:1=1440x1440", "4:3=1664x1248", "16:9=1920x1080", "21:9=2206x946"),
 }
 _GPT_IMAGE: Table = {
     "1K": _row("1:1=1024x1024", "3:2=1024x688", "16:9=1280x720"),

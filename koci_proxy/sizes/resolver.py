@@ -172,7 +172,7 @@ def _offers(rules: SizeRules) -> tuple[Size, ...]:
         Size(tier, ratio, *(_expected(tier, ratio, rules) or (None, None)))
         for tier in tiers
         for ratio in _ratios(rules, tier)
-        if rules.wire != "pixels" or _listed(tier, ratio, rules)
+        if (rules.wire != "pixels" and not rules.table.get(tier)) or _listed(tier, ratio, rules)
     )
     if not offers:
         raise Fault("internal", "a model's card names sizes that are not in its table", field="size")

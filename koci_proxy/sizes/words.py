@@ -12,7 +12,10 @@ from ..facts import Pixels
 from ..faults import Fault
 from ..types import AUTO, Size
 
-TIERS: Mapping[str, int] = {"512": 512, "1K": 1024, "1.5K": 1536, "2K": 2048, "3K": 3072, "4K": 4096}
+PICTURE_TIERS: Mapping[str, int] = {"512": 512, "1K": 1024, "1.5K": 1536, "2K": 2048, "3K": 3072, "4K": 4096}
+# A film's tier names the short edge; the number is the long one at 16:9, by which all tiers are put in order.
+FILM_TIERS: Mapping[str, int] = {"480p": 854, "720p": 1280, "1080p": 1920}
+TIERS: Mapping[str, int] = {**PICTURE_TIERS, **FILM_TIERS}
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 
 LONGEST = 16384
@@ -26,8 +29,14 @@ _RATIO = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 _RIGHT = "pixels (1024x1024), a tier (" + ", ".join(TIERS) + "), a ratio (16:9), both (2K 16:9), or auto"
 
 
+def tier_named(text: str) -> str | None:
+    """The tier that a word of any case names ("2k" -> "2K", "720P" -> "720p"), None when it names none."""
+    return next((word for word in (text.upper(), text.lower()) if word in TIERS), None)
+
+
 def parse(text: str, field: str = "size") -> Size:
-    """A size as people write it: "1024x768", "1024*768", "2K", "512", "16:9", "2K 16:9", "auto" or "".
+    """A size as people write it: "1024x768", "1024*768", "2K", "512", "720p", "16:9", "2K 16:9",
+    "auto" or "".
 
     Raises `Fault` (bad_request) with `field` and an example of what is right.
     """
@@ -42,8 +51,8 @@ def parse(text: str, field: str = "size") -> Size:
 def _words(text: str, field: str) -> Size:
     size = AUTO
     for word in text.replace(",", " ").split():
-        if word.upper() in TIERS and size.tier is None:
-            size = replace(size, tier=word.upper())
+        if (tier := tier_named(word)) and size.tier is None:
+            size = replace(size, tier=tier)
         elif (found := _RATIO.fullmatch(word)) and size.ratio is None:
             size = replace(size, ratio=f"{int(found[1])}:{int(found[2])}")
         elif word.lower() != "auto":
@@ -91,16 +100,34 @@ def _problem(size: Size) -> str | None:
 
 
 def edge(tier: str) -> int:
-    """The long edge a tier's name promises, in pixels: "2K" -> 2048, "512" -> 512."""
-    return round(float(tier[:-1]) * 1024) if tier.endswith("K") else int(tier)
+    """The long edge a tier's name promises, in pixels: "2K" -> 2048, "512" -> 512; a film's at 16:9: "720p" -> 1280."""
+    return TIERS[tier]
 
 
 def formula(tier: str, ratio: str, step: int = 1) -> Pixels:
-    """The house formula: the long edge is the tier, the other edge follows the ratio, both rounded to the step."""
+    """The house formula: the long edge is the tier, the other edge follows the ratio, both rounded to the step.
+
+    Of a film's tier it is the short edge that is the tier, and both edges are even: most codecs want that.
+    """
     shape = fraction(ratio)
-    long, steep = edge(tier), max(shape, 1 / shape)
-    pair = _round(Fraction(long), step), _round(long / steep, step)
+    steep = max(shape, 1 / shape)
+    if tier in FILM_TIERS:
+        short, step = Fraction(_short(tier)), math.lcm(step, 2)
+        long = short * steep
+    else:
+        long = Fraction(edge(tier))
+        short = long / steep
+    pair = _round(long, step), _round(short, step)
     return pair if shape >= 1 else (pair[1], pair[0])
+
+
+def holds(tier: str, pixels: Pixels) -> bool:
+    """Whether a size is no larger than a tier: by its long edge, for a film's tier by its short one."""
+    return min(pixels) <= _short(tier) if tier in FILM_TIERS else max(pixels) <= edge(tier)
+
+
+def _short(tier: str) -> int:
+    return int(tier[:-1])
 
 
 def ratio_of(pixels: Pixels) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Literal
 from urllib.parse import urljoin
 
@@ -26,6 +26,7 @@ from .transport import Transport
 log = logging.getLogger("koci_proxy.upstream")
 
 Allow = frozenset[tuple[str, int]]
+Giver = Literal["app", "upstream"]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -47,6 +48,8 @@ def guarded(allow: Allow = frozenset(), resolve: Resolver = look_up) -> Resolver
 class Fetcher:
     """Downloads pictures and films of at most `max_bytes` within `timeout` seconds and over `redirects` hops.
 
+    A vendor's links may hold `vendor_bytes` and take `vendor_timeout` seconds: films are large, and are paid for. A
+    silence of `timeout` seconds is too long from either.
     A `transport` given from outside must look names up as carefully as ours does. `allow` holds the (host, port) pairs
     that are exempt from judgement: the sandbox's own address on this machine.
     """
@@ -57,31 +60,35 @@ class Fetcher:
         *,
         max_bytes: int = 60 * 1024 * 1024,
         timeout: float = 30,
+        vendor_bytes: int = 512 * 1024 * 1024,
+        vendor_timeout: float = 300,
         redirects: int = 3,
         allow: Allow = frozenset(),
     ) -> None:
         self._transport = transport or Transport(Client(per_origin=32, resolve=guarded(allow), trust_env=False))
-        self._max_bytes = max_bytes
-        self._timeout = timeout
+        self._bounds: Mapping[Giver, tuple[int, float]] = {
+            "app": (max_bytes, timeout),
+            "upstream": (vendor_bytes, vendor_timeout),
+        }
+        self._phase = timeout
         self._redirects = redirects
         self._allow = allow
 
-    async def fetch(
-        self, url: str, sink: Sink, *, field: str | None = None, blame: Literal["app", "upstream"] = "app"
-    ) -> Media:
+    async def fetch(self, url: str, sink: Sink, *, field: str | None = None, blame: Giver = "app") -> Media:
         """Streams what `url` names into `sink` and gives the sink's `Media`.
 
         What goes wrong is the app's doing (`bad_request`, `too_large`, naming `field`), or with `blame="upstream"` the
         vendor's whose link it was (`down`, `slow`, `garbled`, of stage `accepted`: the picture itself was made).
         """
         done = False
+        most, longest = self._bounds[blame]
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._follow(url, sink)
+            async with asyncio.timeout(longest):
+                await self._follow(url, sink, most)
             media = sink.finish()
             done = True
         except TimeoutError:
-            raise _blamed(Fault("slow", f"the URL was not read within {self._timeout:g} s"), field, blame) from None
+            raise _blamed(Fault("slow", f"the URL was not read within {longest:g} s"), field, blame) from None
         except http.HTTPError as error:
             raise _blamed(_translated(error), field, blame) from None
         except Fault as fault:
@@ -93,23 +100,43 @@ class Fetcher:
             raise _blamed(Fault("bad_request", "the URL holds neither a picture nor a film"), field, blame)
         return media
 
+    def check(self, url: str) -> None:
+        """`Fault` bad_request for a URL that may not be called, as far as its text shows."""
+        self._request(url)
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Posts to a stranger's URL, judged like any other. `Fault` unless it answers with a 2xx; no redirects."""
+        try:
+            async with asyncio.timeout(self._phase):
+                request = self._request(url, "POST", body, headers)
+                answer = await self._transport.handle_async_request(request)
+                await answer.aclose()
+        except TimeoutError:
+            raise Fault("slow", f"the URL did not answer within {self._phase:g} s") from None
+        except http.HTTPError as error:
+            raise _translated(error) from None
+        if not 200 <= answer.status_code < 300:
+            raise Fault("down", f"the URL answered {answer.status_code}")
+
     async def close(self) -> None:
         await self._transport.aclose()
 
-    async def _follow(self, url: str, sink: Sink) -> None:
+    async def _follow(self, url: str, sink: Sink, most: int) -> None:
         for _ in range(self._redirects + 1):
             request = self._request(url)
             answer = await self._transport.handle_async_request(request)
             try:
                 if answer.status_code == 200:
-                    await self._download(answer, sink)
+                    await _download(answer, sink, most)
                     return
                 url = _next_hop(url, answer)
             finally:
                 await answer.aclose()
         raise Fault("bad_request", f"the URL was redirected more than {self._redirects} times")
 
-    def _request(self, url: str) -> http.Request:
+    def _request(
+        self, url: str, method: str = "GET", body: bytes | None = None, more: Mapping[str, str] | None = None
+    ) -> http.Request:
         """The request for a URL that passed; what is judged is the URL as the library will read it."""
         try:
             parsed = http.URL(url)
@@ -117,23 +144,22 @@ class Fetcher:
             check_url(url, self._allow)  # it may know a better reason
             raise refusal("it is not a URL") from None
         check_url(str(parsed), self._allow)
-        phases = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)
-        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "koci-proxy"}
-        return http.Request("GET", parsed, headers=headers, extensions={"timeout": phases})
+        phases = dict.fromkeys(("connect", "read", "write", "pool"), self._phase)
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "koci-proxy", **(more or {})}
+        return http.Request(method, parsed, headers=headers, content=body, extensions={"timeout": phases})
 
-    async def _download(self, answer: http.Response, sink: Sink) -> None:
-        said = answer.headers.get("content-length", "")
-        if said.isdecimal() and int(said) > self._max_bytes:
-            raise self._too_large()
-        size = 0
-        async for piece in _plain(answer):
-            size += len(piece)
-            if size > self._max_bytes:
-                raise self._too_large()
-            sink.write(piece)
 
-    def _too_large(self) -> Fault:
-        return Fault("too_large", f"what the URL holds is larger than {self._max_bytes} bytes")
+async def _download(answer: http.Response, sink: Sink, most: int) -> None:
+    too_large = Fault("too_large", f"what the URL holds is larger than {most} bytes")
+    said = answer.headers.get("content-length", "")
+    if said.isdecimal() and int(said) > most:
+        raise too_large
+    size = 0
+    async for piece in _plain(answer):
+        size += len(piece)
+        if size > most:
+            raise too_large
+        sink.write(piece)
 
 
 async def _plain(answer: http.Response) -> AsyncIterator[bytes]:
@@ -177,7 +203,7 @@ def _translated(error: http.HTTPError) -> Fault:
     return Fault("down", "the URL could not be read")
 
 
-def _blamed(fault: Fault, field: str | None, blame: Literal["app", "upstream"]) -> Fault:
+def _blamed(fault: Fault, field: str | None, blame: Giver) -> Fault:
     """The same fault as the doing of whoever gave the URL."""
     if fault.blame == "house":
         return fault

@@ -1,7 +1,8 @@
-"""Ark's error words: what each of its codes means to us, and which of them an app of ours hears.
+"""Ark's error words: what each of its codes means to us, and which of them an app of ours hears; and its model ids.
 
 Read off Ark's and ModelArk's error pages (2025-11). `QuotaExceeded`, `SetLimitExceeded` and `ServerOverloaded` stand
-in no copy at hand: ASSUMED from what their names say. The first two do not pass by waiting a minute.
+in no copy at hand: ASSUMED from what their names say. The first two do not pass by waiting a minute. The codes of
+refused films and sounds (OutputVideoSensitiveContentDetected.PolicyViolation) are as users report them, 2026-05 to 09.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ from typing import Any
 
 from koci_proxy.blame import default_kind
 from koci_proxy.faults import Fault
+from koci_proxy.types import Target
 from koci_proxy.words import Complaint, from_vendor
 
-_REFUSED = (
-    *("SensitiveContentDetected", "InputTextSensitiveContentDetected", "InputImageSensitiveContentDetected"),
-    *("OutputImageSensitiveContentDetected", "InputTextRiskDetection", "InputImageRiskDetection"),
-    "OutputImageRiskDetection",
-)
+# What stands before it says what was refused: InputText, OutputImage, OutputVideo, OutputAudio, …
+_REFUSED = ("SensitiveContentDetected", "RiskDetection")
 _SPENT = (
     *("AccountOverdueError", "OperationDenied.ServiceOverdue"),
     *("QuotaExceeded", "SetLimitExceeded", "ModelQuotaExhausted"),
@@ -28,7 +27,6 @@ _UNSERVED = (
     *("InvalidParameter.UnsupportedModel", "OperationDenied.ServiceNotOpen"),
 )
 _KINDS: Mapping[str, str] = {
-    **dict.fromkeys(_REFUSED, "refused"),
     **dict.fromkeys(_SPENT, "key_spent"),
     **dict.fromkeys(_UNSERVED, "unserved"),
     **dict.fromkeys(("MissingParameter", "InvalidParameter", "InvalidArgumentError", "InvalidImageURL"), "bad_request"),
@@ -41,15 +39,17 @@ _KINDS: Mapping[str, str] = {
 
 def refusal(status: int, said: Complaint) -> Fault:
     """The `Fault` of an error: by its code, else by the status; an unknown code at 200 only says that nothing came."""
-    kind = _meaning(said.code) or ("empty" if status < 300 else default_kind(status))
+    kind = meaning(said.code) or ("empty" if status < 300 else default_kind(status))
     if kind == "bad_request" and said.about == "model":
         kind = "unserved"
     about = said.about if kind == "bad_request" else None
     return from_vendor(kind, said.words, code=said.code, about=about, status=status)
 
 
-def _meaning(code: str) -> str | None:
+def meaning(code: str) -> str | None:
     """The kind of a code, or of the longest beginning of it that is known: `A.B` means what `A` does."""
+    if code.partition(".")[0].endswith(_REFUSED):
+        return "refused"
     while code and code not in _KINDS:
         code = code.rpartition(".")[0]
     return _KINDS.get(code)
@@ -77,7 +77,18 @@ def failure(fault: Fault) -> tuple[int, dict[str, Any]]:
         code = "InvalidEndpointOrModel.NotFound"
     if fault.code == "missing_required_parameter":
         code = "MissingParameter"
-    if fault.code and fault.kind in ("refused", "bad_request") and _meaning(fault.code) == fault.kind:
+    if fault.code and fault.kind in ("refused", "bad_request") and meaning(fault.code) == fault.kind:
         code = fault.code
     error = {"code": code, "message": fault.message, "param": fault.field or "", "type": kind}
     return status or fault.status, error
+
+
+def model_id(target: Target) -> str:
+    """What goes out as `model`: the provider's `wire.models` gives the id for a friendlier name."""
+    ids = target.wire.get("models")
+    return str(ids.get(target.model, target.model)) if isinstance(ids, Mapping) else target.model
+
+
+def count(value: Any) -> int:
+    """A number of tokens; 0 for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -142,6 +142,15 @@ def written(job: Job, kept: list[Any] | None) -> list[Any]:
     return [{**turn, "parts": [_filled(part, job.inputs) for part in turn["parts"]]} for turn in now]
 
 
+def place(number: int, kept: list[Any] | None) -> str:
+    """Where picture `number` of a conversation stands, as it was kept or, where it was not, as a plain turn."""
+    for at, turn in enumerate(kept or [_plain_turn("", number + 1)]):
+        for i, part in enumerate(turn["parts"]):
+            if part.get(_SLOT) == number:
+                return f"contents[{at}].parts[{i}]"
+    return "contents"
+
+
 def _retold(turn: Mapping[str, Any], prompt: str) -> Mapping[str, Any]:
     """The turn with a prompt that was changed on the way: in place of its first text, its other texts dropped."""
     if "\n".join(_texts(turn)) == prompt:

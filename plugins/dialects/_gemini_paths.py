@@ -11,14 +11,22 @@ from koci_proxy.words import no_such_path, wrong_method
 
 from . import _gemini_files
 
-METHODS = ("generateContent", "streamGenerateContent", "countTokens", "predict")
-PATHS = (*(f"models/{{model}}:{method}" for method in METHODS), "models", "models/{model}", "upload/files")
+METHODS = ("generateContent", "streamGenerateContent", "countTokens", "predict", "predictLongRunning")
+PATHS = (
+    *(f"models/{{model}}:{method}" for method in METHODS),
+    *("models", "models/{model}", "models/{model}/operations/{id}", "files/{id}:download", "upload/files"),
+)
+_POLLED = "fetchPredictOperation"  # how Vertex clients ask after an operation; no model is said to have it
 
 # Clients in Vertex mode put these before the path, the longer one when they have a project instead of a key.
 _VERTEX = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/google/)?")
+_OPERATION = re.compile(r"(?:(?:models|tunedModels)/.+/)?operations/([^/:]+)(:[^/]*)?")
+# Given an http link, google-genai asks for files/http://host/v1beta/files/ID:download: the last one is meant.
+_FILM = re.compile(r"files/([a-z0-9]+):download")
 _INSTEAD = {
     "interactions": "pictures are made by models/{model}:generateContent",
-    "files": "files are only taken in, by upload/files, and used as fileData in models/{model}:generateContent",
+    "files": "files are only taken in, by upload/files, and used as fileData in models/{model}:generateContent; "
+    "a film is at files/{id}:download",
     "cachedContents": "send the contents with each models/{model}:generateContent",
     "batches": "send each request to models/{model}:generateContent",
 }
@@ -26,10 +34,13 @@ _INSTEAD = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`method` is one of METHODS, `models`, `tunedModels`, `begin` or `finish`; `name` a model or an upload's token."""
+    """`method` is one of METHODS, `fetchPredictOperation`, `models`, `tunedModels`, `operation`, `film`, `begin` or
+    `finish`; `name` a model, the id of an operation or a file, or an upload's token. `vertex`: asked in Vertex mode.
+    """
 
     method: str
     name: str = ""
+    vertex: bool = False
 
 
 def route(call: Call) -> Route:
@@ -37,10 +48,15 @@ def route(call: Call) -> Route:
 
     `Fault` not_found says what there is, wrong_method what to use.
     """
-    path = _VERTEX.sub("", call.path.strip("/"))
+    whole = call.path.strip("/")
+    path = _VERTEX.sub("", whole)
     head, _, rest = path.partition("/")
     if head == "upload":
         return _upload(call, path)
+    if found := _OPERATION.fullmatch(path):
+        return _operation(call, path, found)
+    if head == "files" and (ids := _FILM.findall(path)):
+        return _read(call, path, Route("film", ids[-1]))
     if head in _INSTEAD:
         raise Fault("not_found", f"there is no path {head!r} here: {_INSTEAD[head]}")
     if head not in ("models", "tunedModels"):
@@ -48,13 +64,25 @@ def route(call: Call) -> Route:
     while rest.startswith("models/"):  # written into `models/{model}` by programs whose model's name has it already
         rest = rest.removeprefix("models/")
     model, _, method = rest.rpartition(":") if ":" in rest else (rest, "", "")
-    if method and method not in METHODS:
+    if method and method not in (*METHODS, _POLLED):
         raise no_such_path(path, [f"models/{model}:{each}" for each in METHODS])
     right = "POST" if method else "GET"
     if call.method.upper() != right:
         raise wrong_method(call.method, path, right)
     own = f"{head}/{model}" if head == "tunedModels" and model else model
-    return Route(method or (head if not model else "models"), own)
+    return Route(method or (head if not model else "models"), own, vertex=path != whole)
+
+
+def _operation(call: Call, path: str, found: re.Match[str]) -> Route:
+    if found[2] is not None:
+        raise Fault("not_found", f"there is no path {path!r} here: an operation can be asked after, not be ended")
+    return _read(call, path, Route("operation", found[1]))
+
+
+def _read(call: Call, path: str, route: Route) -> Route:
+    if call.method.upper() != "GET":
+        raise wrong_method(call.method, path, "GET")
+    return route
 
 
 def _upload(call: Call, path: str) -> Route:

@@ -5,6 +5,7 @@ Read off recorded requests of google-genai 1.47, which sends it with an API key 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from koci_proxy import sizes
@@ -13,7 +14,7 @@ from koci_proxy.fields import Fields, bad
 from koci_proxy.types import Job, Note, Result
 from koci_proxy.wire import Body, Json, Reply, base64
 
-from . import _gemini, _gemini_config
+from . import _gemini, _gemini_config, _names
 
 DOOR = "predict"
 SAMPLES = 4  # what Imagen makes when nobody says how many
@@ -58,6 +59,22 @@ def parse(model: str, body: Body, dialect: str) -> Job:
         options=options,
         notes=tuple(notes),
     )
+
+
+NAMES: Mapping[str, str] = {
+    "task": "model",
+    "prompt": "instances[0].prompt",
+    "n": "parameters.sampleCount",
+    "format": "parameters.outputOptions.mimeType",
+    "compression": "parameters.outputOptions.compressionQuality",
+}
+
+
+def named(field: str, job: Job) -> str:
+    """What an app calls an input on this path, where the house has another word for it."""
+    if field == "size":
+        return _names.sized(job, "parameters.sampleImageSize", "parameters.aspectRatio")
+    return NAMES.get(field, field)
 
 
 def render(result: Result) -> Reply:

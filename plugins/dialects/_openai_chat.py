@@ -15,8 +15,9 @@ from koci_proxy.fields import Fields, bad, picture
 from koci_proxy.types import Delivery, Done, Event, Job, Media, Note, Result, Size
 from koci_proxy.wire import Call, Frame, Json, Reply, data_uri, url
 
+from . import _names
 from . import _openai_talk as talk
-from ._openai_images import DIALECT, FORMATS, picture_words
+from ._openai_images import DIALECT, FORMATS, NAMES, picture_words
 
 END = b"data: [DONE]\n\n"
 
@@ -57,6 +58,7 @@ def parse(call: Call) -> Job:
         stream=stream,
         dialect=DIALECT,
         options=options | marks,
+        places=tuple(wished.places),
         notes=wished.notes + notes + left,
         **words,
     )
@@ -87,9 +89,9 @@ def _is_picture(part: Mapping[str, Any], where: str) -> bool:
     return kind == "image_url"
 
 
-def _picture(part: Mapping[str, Any], where: str) -> Media:
-    link = part.get("image_url")
-    return picture(link.get("url") if isinstance(link, Mapping) else link, f"{where}.image_url")
+def _picture(part: Mapping[str, Any], where: str) -> tuple[str, Media]:
+    link, place = part.get("image_url"), f"{where}.image_url"
+    return place, picture(link.get("url") if isinstance(link, Mapping) else link, place)
 
 
 def _modalities(asked: Any) -> None:
@@ -117,6 +119,13 @@ def _size(fields: Fields) -> Size:
     if any(outer):
         return sizes.tier_and_ratio(*outer)
     return sizes.tier_and_ratio(*inner, "image_config.image_size", "image_config.aspect_ratio")
+
+
+def named(field: str, job: Job) -> str:
+    """What an app calls an input in a chat."""
+    if field == "prompt" or _names.is_picture(field):
+        return _names.place(field, job, DIALECT) or "messages"
+    return NAMES.get(field, field)
 
 
 # --- the answer -----------------------------------------------------------------------------------------------------

@@ -12,16 +12,20 @@ from koci_proxy.fields import Fields, bad, picture, pixels_of
 from koci_proxy.types import Delivery, Done, Event, Job, Media, Partial, Progress, Result
 from koci_proxy.wire import Call, Frame, Json, Reply, base64, url
 
+from . import _names
+
 DIALECT = "openai"
 PROMPT_CHARS = 32_000
 FORMATS: Mapping[str, Delivery] = {"url": "url", "b64_json": "base64"}
+# What the house has another word for, on every path to a picture.
+NAMES: Mapping[str, str] = {"task": "model", "format": "output_format", "compression": "output_compression"}
 
 
 def parse(call: Call, edit: bool) -> Job:
     """What the app wants. `Fault` bad_request names the field."""
     fields = Fields(call.body)
     prompt, model = fields.required("prompt", PROMPT_CHARS), fields.required("model")
-    inputs = _inputs(fields)
+    inputs, places = _inputs(fields)
     if edit and not inputs:
         raise Fault("bad_request", "image is required", field="image", code="missing_required_parameter")
     mask = fields.take("mask")
@@ -43,7 +47,7 @@ def parse(call: Call, edit: bool) -> Job:
         **picture_words(fields),
     )
     mark = {"_events": "image_generation"} if inputs and not edit else {}
-    return replace(job, options=fields.rest() | mark)
+    return replace(job, options=fields.rest() | mark, places=tuple(places))
 
 
 def picture_words(fields: Fields) -> dict[str, Any]:
@@ -64,11 +68,22 @@ def _delivery(asked: str | None, stream: bool) -> Delivery:
     return FORMATS[asked]
 
 
-def _inputs(fields: Fields) -> tuple[Media, ...]:
-    """Reference pictures in order: `image` as files of a form come, `images` as JSON has them."""
-    return tuple(
-        reference(each, f"{name}[{at}]") for name in ("image", "images") for at, each in enumerate(fields.several(name))
-    )
+def _inputs(fields: Fields) -> tuple[tuple[Media, ...], list[str]]:
+    """Reference pictures in order: `image` as files of a form come, `images` as JSON has them. With `images` the places
+    of all of them too."""
+    given = {name: fields.several(name) for name in ("image", "images")}
+    placed = [(f"{name}[{at}]", each) for name, values in given.items() for at, each in enumerate(values)]
+    places = [f"{place}.image_url" if isinstance(each, Mapping) else place for place, each in placed]
+    return tuple(reference(each, place) for place, each in placed), places if given["images"] else []
+
+
+def named(field: str, job: Job) -> str:
+    """What an app calls an input on these paths."""
+    if not _names.is_picture(field):
+        return NAMES.get(field, field)
+    if field == "images":
+        return (_names.place("images[0]", job, DIALECT) or "image").partition("[")[0]
+    return _names.place(field, job, DIALECT) or _names.several("image", field, job)
 
 
 def reference(value: Any, field: str) -> Media:

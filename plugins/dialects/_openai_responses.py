@@ -17,8 +17,9 @@ from koci_proxy.fields import Fields, bad, picture
 from koci_proxy.types import Done, Event, Job, Media, Note, Partial, Progress, Result
 from koci_proxy.wire import Call, Frame, Json, Reply, base64
 
+from . import _names
 from . import _openai_talk as talk
-from ._openai_images import DIALECT, facts, picture_words, reference
+from ._openai_images import DIALECT, NAMES, facts, picture_words, reference
 
 TOOL = "image_generation"
 CALL = "image_generation_call"
@@ -33,6 +34,9 @@ GONE = {
     "previous_response_id": "cannot be used: answers are not kept here; send the conversation, or its pictures",
     "conversation": "cannot be used: conversations are not kept here; send the conversation, or its pictures",
 }
+# What the house finds in the tool, and what it is called there.
+IN_TOOL = {name: NAMES.get(name, name) for name in ("size", "quality", "format", "compression", "background", "style")}
+IN_TOOL["mask"] = "input_image_mask"
 
 
 def parse(call: Call) -> Job:
@@ -44,7 +48,7 @@ def parse(call: Call) -> Job:
             raise bad(name, why)
     if fields.flag("background"):
         raise bad("background", "cannot be used: answers are not kept here; stream the answer instead")
-    tool, others = _tool(fields.take("tools"))
+    tool, at, others = _tool(fields.take("tools"))
     _choice(fields.take("tool_choice"))
     turns = _turns(fields.take("input"))
     system = fields.text("instructions")
@@ -63,6 +67,7 @@ def parse(call: Call) -> Job:
     )
     words, partials = picture_words(tool), tool.whole("partial_images", 0, 3) or 0
     options, unsaid = _rest(tool, fields)
+    marks = {"_door": "responses", "_model": mainline} | ({"_tool": at} if at else {})
     return Job(
         model or mainline,
         wished.prompt,
@@ -74,14 +79,15 @@ def parse(call: Call) -> Job:
         stream=stream,
         partials=partials if stream else 0,
         dialect=DIALECT,
-        options=options | {"_door": "responses", "_model": mainline},
+        options=options | marks,
+        places=tuple(wished.places),
         notes=notes + action + unsaid,
         **words,
     )
 
 
-def _tool(tools: Any) -> tuple[Fields, tuple[Note, ...]]:
-    """The picture tool's fields, and a note of each other tool."""
+def _tool(tools: Any) -> tuple[Fields, int, tuple[Note, ...]]:
+    """The picture tool's fields, its place among the tools, and a note of each other one."""
     given = talk.parts(tools, "tools")
     at = next((at for at, tool in enumerate(given) if tool.get("type") == TOOL), None)
     if at is None:
@@ -90,7 +96,7 @@ def _tool(tools: Any) -> tuple[Fields, tuple[Note, ...]]:
     fields = Fields(given[at], f"tools[{at}]")
     fields.take("type")
     others = [Note(f"tools[{i}]", "left out", "no tool but the picture's") for i in range(len(given)) if i != at]
-    return fields, tuple(others)
+    return fields, at, tuple(others)
 
 
 def _choice(choice: Any) -> None:
@@ -136,7 +142,8 @@ def _turn(item: Any, where: str) -> talk.Turn:
     kind = item.get("type") or "message"
     if kind == CALL:
         result = item.get("result")
-        made = () if result is None else (picture(result, f"{where}.result"),)
+        place = f"{where}.result"
+        made = () if result is None else ((place, picture(result, place)),)
         return talk.Turn("assistant", (), made)
     if kind == "item_reference":
         raise bad(where, "cannot be used: answers are not kept here; send the item itself")
@@ -145,9 +152,8 @@ def _turn(item: Any, where: str) -> talk.Turn:
     content = item.get("content")
     texts = talk.texts_of(content, f"{where}.content", TEXTS[:3])
     given = [(part, f"{where}.content[{at}]") for at, part in enumerate(talk.parts(content, f"{where}.content"))]
-    return talk.Turn(
-        str(item.get("role") or "user"), texts, tuple(reference(part, at) for part, at in given if _shows(part, at))
-    )
+    pictures = tuple((f"{at}.image_url", reference(part, at)) for part, at in given if _shows(part, at))
+    return talk.Turn(str(item.get("role") or "user"), texts, pictures)
 
 
 def _shows(part: Mapping[str, Any], where: str) -> bool:
@@ -155,6 +161,16 @@ def _shows(part: Mapping[str, Any], where: str) -> bool:
     if kind not in (*TEXTS, *PICTURES):
         raise bad(f"{where}.type", f"must be one of {TEXTS[0]}, {PICTURES[0]}")
     return kind in PICTURES
+
+
+def named(field: str, job: Job) -> str:
+    """What an app calls an input here: a picture by its place in the input, its form by the tool's words."""
+    if field == "prompt" or _names.is_picture(field):
+        return _names.place(field, job, DIALECT) or "input"
+    tool = f"tools[{job.options.get('_tool', 0)}]"
+    if field in ("model", "task"):
+        return "model" if job.model == job.options.get("_model") else f"{tool}.model"
+    return f"{tool}.{IN_TOOL[field]}" if field in IN_TOOL else field
 
 
 # --- the answer -----------------------------------------------------------------------------------------------------

@@ -25,19 +25,20 @@ _LINK = re.compile(r"!\[[^\]]*\]\((https?://[^\s)]+)\)")
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one side said and showed."""
+    """What one side said and showed: each picture with its place in the body."""
 
     role: str
     texts: tuple[str, ...] = ()
-    pictures: tuple[Media, ...] = ()
+    pictures: tuple[tuple[str, Media], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a conversation comes to."""
+    """What a conversation comes to; `places` are those of its inputs."""
 
     prompt: str
     inputs: tuple[Media, ...]
+    places: tuple[str, ...]
     notes: tuple[Note, ...] = field(default=())
 
 
@@ -57,10 +58,10 @@ def wish(turns: Sequence[Turn], where: str) -> Wish:
     notes = [Note(where, "emulated", "what the system says stands before the prompt")] if system else []
     if _texts(before):
         notes.append(Note(where, "left out", "the words of earlier turns: the prompt is what the user said last"))
-    pictures = [media for turn in (*before, *asked) for media in turn.pictures]
-    shown = {media.url for media in pictures}
-    linked = [Media(url=link) for link in _linked(before) if link not in shown]
-    return Wish(prompt, (*linked, *pictures), tuple(notes))
+    pictures = [each for turn in (*before, *asked) for each in turn.pictures]
+    shown = {media.url for _, media in pictures}
+    pictures[:0] = [(where, Media(url=link)) for link in _linked(before) if link not in shown]
+    return Wish(prompt, tuple(media for _, media in pictures), tuple(place for place, _ in pictures), tuple(notes))
 
 
 def _texts(turns: Iterable[Turn]) -> list[str]:

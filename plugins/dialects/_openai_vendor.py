@@ -34,7 +34,7 @@ def encode(job: Job, target: Target) -> Call:
 
     A provider's `wire: {image: "image[]"}` names the form's field for pictures, also for a single one.
     """
-    words = _words(job, target)
+    words = said(job, target)
     if not job.inputs:
         return Call("POST", "images/generations", body=Json(respelled(words)))
     pictures = (*job.inputs, *([job.mask] if job.mask else []))
@@ -42,7 +42,7 @@ def encode(job: Job, target: Target) -> Call:
         return Call("POST", "images/edits", body=Json(respelled(words) | _linked(job)))
     name = target.wire.get("image") or ("image" if len(job.inputs) == 1 else "image[]")
     files = [(name, media) for media in job.inputs] + ([("mask", job.mask)] if job.mask else [])
-    texts = [pair for key, value in words.items() for pair in _texts(key, value)]
+    texts = [pair for key, value in words.items() for pair in spelled(key, value)]
     return Call("POST", "images/edits", body=Form((*texts, *files)))
 
 
@@ -54,7 +54,7 @@ def _linked(job: Job) -> dict[str, Any]:
     return {"images": [link(media) for media in job.inputs], **mask}
 
 
-def _words(job: Job, target: Target) -> dict[str, Any]:
+def said(job: Job, target: Target) -> dict[str, Any]:
     """Every field but the pictures: what the card takes, and the app's own further words."""
     takes = target.card.takes
     size, ratio = size_words(job.size, target.card.size.wire)
@@ -72,16 +72,16 @@ def _words(job: Job, target: Target) -> dict[str, Any]:
     return {name: value for name, value in words.items() if value is not None}
 
 
-def _texts(name: str, value: Any) -> list[tuple[str, str | Media]]:
+def spelled(name: str, value: Any) -> list[tuple[str, str | Media]]:
     """A form field as official clients spell it: lists as `name[]`, objects as `name[key]`, truths in lower case."""
     if isinstance(value, Media):
         return [(name, value)]
     if isinstance(value, bool):
         return [(name, "true" if value else "false")]
     if isinstance(value, Mapping):
-        return [pair for key, each in value.items() for pair in _texts(f"{name}[{key}]", each)]
+        return [pair for key, each in value.items() for pair in spelled(f"{name}[{key}]", each)]
     if isinstance(value, list):
-        return [pair for each in value for pair in _texts(f"{name}[]", each)]
+        return [pair for each in value for pair in spelled(f"{name}[]", each)]
     return [] if value is None else [(name, str(value))]
 
 

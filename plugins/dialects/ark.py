@@ -1,4 +1,6 @@
-"""The shape of Volcengine Ark's pictures (Seedream), towards apps and towards Ark or ModelArk: one path, JSON only.
+"""The shape of Volcengine Ark's pictures (Seedream) and films (Seedance), towards apps and towards Ark or ModelArk.
+
+Films are tasks, in `_ark_video` and `_ark_video_vendor`; here is what both have, and the one path of pictures.
 
 Read off Ark's pages as catalogues of June 2026 have them, and recorded requests of volcengine-python-sdk 5.0.54, which
 sends every unset field as null. A size is a tier or WxH, never a tier with a ratio: with a tier alone the model takes
@@ -13,9 +15,9 @@ from typing import Any
 
 from koci_proxy import sizes
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, picture, pixels_of, respelled
-from koci_proxy.types import Delivery, Done, Event, Job, Listing, Media, Note, Result, Size, Target, Ticket
-from koci_proxy.wire import Call, Frame, Json, Reply, Spelled, base64, data_uri, url
+from koci_proxy.fields import Fields, linked, pixels_of, received, respelled
+from koci_proxy.types import Delivery, Done, Event, Job, Listing, Lookup, Media, Note, Result, Size, Target, Ticket
+from koci_proxy.wire import Call, Frame, Json, Reply, base64, url
 from koci_proxy.words import (
     Complaint,
     answer,
@@ -28,14 +30,22 @@ from koci_proxy.words import (
     wrong_method,
 )
 
-from ._ark import failure, refusal
+from . import _ark_video, _ark_video_vendor, _names
+from ._ark import count, failure, model_id, refusal
+from ._ark_video import accepted as accepted
+from ._ark_video import deleted as deleted
+from ._ark_video import listed as listed
+from ._ark_video import progress as progress
+from ._ark_video_vendor import cancel as cancel
+from ._ark_video_vendor import poll as poll
 
 NAME = "ark"
 KEEP_ALIVE = b": keep-alive\n\n"
 END = b"data: [DONE]\n\n"
 DELIVER: Delivery = "url"
 
-PATHS = {"images/generations": "POST", "models": "GET"}
+PATHS = {"images/generations": "POST", **_ark_video.PATHS, "models": "GET"}
+SCHEMAS = {"images/generations": "ark-generations", _ark_video.PATH: "ark-tasks"}
 FORMATS: Mapping[str, Delivery] = {"url": "url", "b64_json": "base64"}
 
 
@@ -44,15 +54,18 @@ FORMATS: Mapping[str, Delivery] = {"url": "url", "b64_json": "base64"}
 
 def schema(call: Call) -> str | None:
     """The schema a JSON body must fit; `Fault` not_found or wrong_method where there is nothing to ask for."""
-    return "ark-generations" if _route(call) == "images/generations" else None
+    name = _route(call)
+    return SCHEMAS.get(name) if call.method.upper() == "POST" else None
 
 
 def _route(call: Call) -> str:
     path = _path(call)
-    name = "models" if path.startswith("models/") else path
+    above, _, last = path.rpartition("/")
+    name = f"{above}/{{id}}" if above == _ark_video.PATH and last else path
+    name = "models" if path.startswith("models/") else name
     if name not in PATHS:
         raise no_such_path(path, PATHS)
-    if call.method.upper() != PATHS[name]:
+    if call.method.upper() not in PATHS[name].split(", "):
         raise wrong_method(call.method, path, PATHS[name])
     return name
 
@@ -64,13 +77,16 @@ def _path(call: Call) -> str:
     return next((path.removeprefix(each) for each in beginnings if path.startswith(each)), path)
 
 
-def parse(call: Call) -> Job | Listing:
+def parse(call: Call) -> Job | Listing | Lookup:
     """What the app wants; pictures to start from make it an edit. `Fault` bad_request names the field.
 
     `watermark: false` and `sequential_image_generation: disabled` are what every vendor is asked for anyway.
     """
-    if _route(call) == "models":
+    route = _route(call)
+    if route == "models":
         return Listing(_path(call).partition("/")[2] or None)
+    if route in _ark_video.PATHS:
+        return _ark_video.parse(call, _path(call).removeprefix(_ark_video.PATH).strip("/"))
     fields = Fields(call.body)
     prompt, model = fields.required("prompt"), fields.required("model")
     inputs = fields.pictures("image")
@@ -89,6 +105,15 @@ def parse(call: Call) -> Job | Listing:
         dialect=NAME,
         options=options | fields.rest(),
     )
+
+
+def named(field: str, job: Job) -> str:
+    """What an app calls an input that the house has another word for."""
+    if job.task == "video":
+        return _ark_video.named(field, job, NAME)
+    if _names.is_picture(field):
+        return _names.several("image", field, job)
+    return {"task": "model", "format": "output_format"}.get(field, field)
 
 
 def render(result: Result, job: Job) -> Reply:
@@ -165,14 +190,15 @@ def catalogue(models: Sequence[str], listing: Listing) -> Reply:
 
 
 def encode(job: Job, target: Target) -> Call:
-    """The vendor's call. The provider's `wire.models` gives the id that goes out for a friendlier name.
+    """The vendor's call.
 
     `stream` and `sequential_image_generation` are off by default at Ark, and 5.0 pro refuses to hear of them.
     """
-    pictures = [_linked(media) for media in job.inputs]
-    ids = target.wire.get("models")
+    if job.task == "video":
+        return _ark_video_vendor.encode(job, target)
+    pictures = [linked(media) for media in job.inputs]
     body: dict[str, Any] = {
-        "model": ids.get(target.model, target.model) if isinstance(ids, Mapping) else target.model,
+        "model": model_id(target),
         "prompt": job.prompt,
         "image": pictures[0] if len(pictures) == 1 else pictures or None,
         "size": _size(job.size),
@@ -187,10 +213,6 @@ def encode(job: Job, target: Target) -> Call:
     )
 
 
-def _linked(media: Media) -> Spelled:
-    return url(media) if media.url else data_uri(media)
-
-
 def _size(size: Size) -> str | None:
     """WxH where pixels are known; a tier only by itself, for beside a ratio it would win and the ratio be lost."""
     if size.pixels:
@@ -200,6 +222,8 @@ def _size(size: Size) -> str | None:
 
 def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
     """What Ark made; those of a set that failed are noted. Raises `Fault` by Ark's code where nothing came."""
+    if job.task == "video":
+        return _ark_video_vendor.decode(reply, job, target)
     body = answer(reply)
     if reply.status >= 300:
         raise refusal(reply.status, complaint(body))
@@ -207,7 +231,7 @@ def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
         raise from_vendor("garbled", None, status=reply.status)
     items = body.get("data")
     items = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
-    media = tuple(_media(item, reply.status) for item in items if item.get("b64_json") or item.get("url"))
+    media = tuple(received(made, reply.status) for item in items if (made := item.get("b64_json") or item.get("url")))
     failed = [complaint(item) for item in items if item.get("error") and not (item.get("b64_json") or item.get("url"))]
     if body.get("error"):
         failed.append(complaint(body))
@@ -223,13 +247,6 @@ def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
     )
 
 
-def _media(item: Mapping[str, Any], status: int) -> Media:
-    try:
-        return picture(item.get("b64_json") or item.get("url"), "data")
-    except Fault as fault:
-        raise from_vendor("garbled", fault.message, status=status) from fault
-
-
 def _failure(said: Complaint) -> dict[str, str]:
     return {"code": harmless(said.code), "message": harmless(said.words)}
 
@@ -242,9 +259,5 @@ def _usage(counted: Any) -> dict[str, Any]:
     """Ark's usage with the house's words; what it took in is what the total has above what came out."""
     if not isinstance(counted, Mapping):
         return {}
-    total, output = (_count(counted.get(name)) for name in ("total_tokens", "output_tokens"))
+    total, output = (count(counted.get(name)) for name in ("total_tokens", "output_tokens"))
     return {**counted, "input_tokens": max(total - output, 0), "output_tokens": output, "total_tokens": total}
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0

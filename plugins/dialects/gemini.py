@@ -7,7 +7,8 @@ body); towards a vendor all keys are camelCase and base64 has the standard alpha
 A conversation is a prompt (the texts of the last turn of the user) and pictures in order, those of earlier turns first.
 What more there is (earlier words, thought signatures, the order of texts and pictures) stands in the job's options, so
 that a vendor of this shape gets the conversation as it was. A refused request is 400 INVALID_ARGUMENT with an ErrorInfo
-that says so: Google's own 200 without a picture would look like a success to most programs.
+that says so: Google's own 200 without a picture would look like a success to most programs. Films have a path of their
+own, an operation that is asked after, and there a refusal is told as Google tells it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,25 @@ from typing import Any
 
 from koci_proxy.faults import Fault
 from koci_proxy.fields import Fields, picture, respelled, size_words
-from koci_proxy.types import Delivery, Done, Event, Job, Listing, Media, Note, Result, Target, Ticket, Upload
+from koci_proxy.types import (
+    Delivery,
+    Done,
+    Event,
+    Job,
+    JobState,
+    Listing,
+    Lookup,
+    Media,
+    Note,
+    Result,
+    Target,
+    Ticket,
+    Upload,
+)
 from koci_proxy.wire import Call, Frame, Json, Reply
 from koci_proxy.words import answer, from_vendor, no_such_model, retry_headers
 
-from . import _gemini, _gemini_config, _gemini_count, _gemini_files, _gemini_paths, _imagen
+from . import _gemini, _gemini_config, _gemini_count, _gemini_files, _gemini_paths, _imagen, _names, _veo, _veo_vendor
 
 NAME = "gemini"
 KEEP_ALIVE = b"\n"  # google-genai breaks on SSE comments and on any other line
@@ -35,6 +50,7 @@ KEYLESS = ("upload/files/",)
 CONFIG, MODALITIES = _gemini_config.CONFIG, _gemini_config.MODALITIES
 
 begun, uploaded = _gemini_files.begun, _gemini_files.uploaded
+accepted, poll = _veo.accepted, _veo_vendor.poll
 
 
 # --- towards an app -------------------------------------------------------------------------------------------------
@@ -44,6 +60,8 @@ _SCHEMAS = {
     "streamGenerateContent": "gemini-generate",
     "countTokens": "gemini-count",
     "predict": "gemini-predict",
+    "predictLongRunning": "gemini-veo",
+    "fetchPredictOperation": "gemini-fetch",
     "begin": "gemini-upload",
     "finish": "raw",
 }
@@ -54,7 +72,7 @@ def schema(call: Call) -> str | None:
     return _SCHEMAS.get(_gemini_paths.route(call).method)
 
 
-def parse(call: Call) -> Job | Listing | Upload | Reply:
+def parse(call: Call) -> Job | Listing | Lookup | Upload | Reply:
     """What the app wants. `Fault` bad_request names the field.
 
     Pictures come as base64, or as links (fileData) for an app that says `responseFormat.image.delivery: URI`.
@@ -73,6 +91,14 @@ def parse(call: Call) -> Job | Listing | Upload | Reply:
             return _gemini_count.count(call.body)
         case "predict":
             return _imagen.parse(route.name, call.body, NAME)
+        case "predictLongRunning":
+            return _veo.parse(route.name, call.body, NAME, vertex=route.vertex)
+        case "fetchPredictOperation":
+            return _veo.fetched(call.body)
+        case "operation":
+            return _veo.operation(route.name)
+        case "film":
+            return _veo.film(route.name)
         case _:
             return _content(call, route)
 
@@ -106,6 +132,36 @@ def _content(call: Call, route: _gemini_paths.Route) -> Job:
         options=options,
         notes=wanted.notes,
     )
+
+
+# Of the fields that may stand in two places only the last word: it is the same in both.
+_WORDS = {
+    "task": "model",
+    "prompt": "contents",
+    "images": "contents",
+    "n": f"{CONFIG}.candidateCount",
+    "format": "mimeType",
+    "compression": "compressionQuality",
+}
+
+
+def named(field: str, job: Job) -> str:
+    """What an app calls an input that the house has another word for; a conversation's picture by its part."""
+    if job.task == "video":
+        return _veo.named(field, job)
+    if job.options.get("_door") == _imagen.DOOR:
+        return _imagen.named(field, job)
+    if field == "size":
+        return _names.sized(job, "imageSize", "aspectRatio")
+    number = _names.number(field)
+    if number is None or job.dialect != NAME:
+        return "contents" if _names.is_picture(field) else _WORDS.get(field, field)
+    return _gemini.place(number, _kept(job))
+
+
+def _kept(job: Job) -> Any:
+    """The conversation of an app of this shape."""
+    return job.options.get("contents") or job.options.get("_contents")
 
 
 def render(result: Result, job: Job) -> Reply:
@@ -147,6 +203,11 @@ def _id(result: Result, job: Job) -> str:
     """A name for an answer whose vendor gave it none; the same answer gets the same one."""
     facts = (job.model, job.prompt, result.created, [(media.size, media.url) for media in result.media], result.text)
     return blake2b(repr(facts).encode(), digest_size=12).hexdigest()
+
+
+def progress(state: JobState) -> Reply:
+    """How a film's operation stands."""
+    return _veo.progress(state, _error(state.fault)["error"] if state.fault else None)
 
 
 def frame(event: Event, job: Job) -> tuple[Frame, ...]:
@@ -215,8 +276,9 @@ def _model(name: str) -> dict[str, Any]:
 def encode(job: Job, target: Target) -> Call:
     """The vendor's call. An app of this shape gets all its words through, and its conversation as it was."""
     options = {name: respelled(value) for name, value in job.options.items()} if job.dialect == NAME else {}
-    own = job.options if job.dialect == NAME else {}
-    kept = own.get("contents") or own.get("_contents")
+    if job.task == "video":
+        return _veo_vendor.encode(job, target, options)
+    kept = _kept(job) if job.dialect == NAME else None
     inside = f"{CONFIG}."
     config = {name.removeprefix(inside): value for name, value in options.items() if name.startswith(inside)}
     tier, ratio = size_words(job.size, target.card.size.wire)
@@ -232,6 +294,8 @@ def encode(job: Job, target: Target) -> Call:
 
 def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
     """What Google made. Raises `Fault`, also for a 200 without a picture: it comes in four forms."""
+    if job.task == "video":
+        return _veo_vendor.decode(reply, target)
     body = answer(reply)
     if reply.status >= 300:
         raise _gemini.refusal(reply.status, body)

@@ -1,9 +1,9 @@
-"""KoCodeImg's own shape, towards apps: `generate/` and `generate/img2img` as streams of events, and `conversations/`.
+"""KoCodeImg's own shape, towards apps: `generate/` and `generate/img2img` as streams, `conversations/`, and `videos`.
 
 Read off KoCodeImg's page on its native API, which shows the fields, the three events and four statuses. ASSUMED where
 the page is silent: all of `conversations/`, the body of an error, the event that ends a stream which fails. A picture
 is always a link, with a small copy beside it. What was not simply passed on stands as `notes` in the last event: the
-headers have gone out long before. There is no vendor of this shape.
+headers have gone out long before. Films are in `_koci_video`. There is no vendor of this shape.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any
 from koci_proxy import sizes
 from koci_proxy.faults import Fault
 from koci_proxy.fields import Fields, bad, picture
-from koci_proxy.types import Delivery, Done, Event, Job, Listing, Media, Note, Partial, Result, Talk
+from koci_proxy.types import Delivery, Done, Event, Job, Listing, Lookup, Media, Note, Partial, Result, Talk
 from koci_proxy.wire import Call, Frame, Json, Reply, url
-from koci_proxy.words import no_such_model, no_such_path, public_code, retry_headers, wrong_method
+from koci_proxy.words import no_such_model, no_such_path, retry_headers, wrong_method
+
+from . import _koci, _koci_video, _names
 
 NAME = "koci"
 KEEP_ALIVE = b": ping\n\n"
@@ -25,9 +27,15 @@ END = b""
 DELIVER: Delivery = "url"
 
 GENERATE, EDIT, TALKS = "generate", "generate/img2img", "conversations"
-PATHS = (GENERATE, EDIT, TALKS, f"{TALKS}/{{id}}", "models")
+VIDEOS = _koci_video.VIDEOS
+PATHS = (GENERATE, EDIT, TALKS, f"{TALKS}/{{id}}", *_koci_video.PATHS, "models")
 METHODS = {GENERATE: ("POST",), EDIT: ("POST",), TALKS: ("POST", "GET")}
-SCHEMAS = {GENERATE: "koci-generate", EDIT: "koci-img2img", TALKS: "koci-conversations"}
+SCHEMAS = {
+    GENERATE: "koci-generate",
+    EDIT: "koci-img2img",
+    TALKS: "koci-conversations",
+    VIDEOS: _koci_video.SCHEMA,
+}
 
 MODEL = "standard"  # `standard`, `hd` and `ultra` are aliases in routes.yaml
 STRENGTH = 0.7
@@ -45,13 +53,20 @@ def schema(call: Call) -> str | None:
 
 def _route(call: Call) -> str:
     path = call.path.strip("/")
-    head, _, rest = path.partition("/")
-    if path not in METHODS and not (head == TALKS and rest and "/" not in rest) and head != "models":
+    right = _methods(path)
+    if right is None:
         raise no_such_path(path, PATHS)
-    right = METHODS.get(path, ("GET",))
     if call.method.upper() not in right:
         raise wrong_method(call.method, path, " or ".join(right))
     return path
+
+
+def _methods(path: str) -> tuple[str, ...] | None:
+    head, _, rest = path.partition("/")
+    if head == VIDEOS:
+        return _koci_video.methods(rest)
+    is_read = head == "models" or (head == TALKS and rest and "/" not in rest)
+    return METHODS.get(path, ("GET",) if is_read else None)
 
 
 def _has_body(call: Call) -> bool:
@@ -60,12 +75,14 @@ def _has_body(call: Call) -> bool:
     return call.body is not None or length != "0" or "transfer-encoding" in call.headers
 
 
-def parse(call: Call) -> Job | Listing | Talk:
+def parse(call: Call) -> Job | Listing | Lookup | Talk:
     """What the app wants. `Fault` bad_request names the field, too_large a picture of more than 4 MB."""
     path = _route(call)
     head, _, rest = path.partition("/")
     if head == "models":
         return Listing(rest or None)
+    if head == VIDEOS:
+        return _koci_video.parse(call)
     if head == TALKS:
         if call.method.upper() == "POST":
             return Talk("make", title=(Fields(call.body or {}).text("title") or "").strip())
@@ -134,6 +151,15 @@ def _share(value: Any) -> float:
     return float(value)
 
 
+def named(field: str, job: Job) -> str:
+    """What an app calls an input that the house has another word for."""
+    if job.task == "video":
+        return _koci_video.named(field, job)
+    if _names.is_picture(field):
+        return _names.several("image", field, job)
+    return "model" if field == "task" else field
+
+
 # --- what the app hears ---------------------------------------------------------------------------------------------
 
 
@@ -150,8 +176,7 @@ def frame(event: Event, job: Job) -> tuple[Frame, ...]:
         return ()
     if event.percent is None:
         return (Frame("status", {"status": "queued", "message_id": _message_id(job)}),)
-    percent = min(max(round(event.percent), 0), 100)
-    return (Frame("progress", {"status": "processing", "progress": percent}),)
+    return (Frame("progress", {"status": "processing", "progress": _koci.percent(event.percent)}),)
 
 
 def _complete(result: Result) -> dict[str, Any]:
@@ -166,41 +191,22 @@ def _message_id(job: Job) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, str(job.options.get("_id") or f"{job.model} {job.prompt}")))
 
 
-_CODES = {
-    "unauthorized": "invalid_api_key",
-    "no_credit": "insufficient_credits",
-    "too_fast": "rate_limit_exceeded",
-    "key_busy": "rate_limit_exceeded",
-    "bad_request": "invalid_request",
-    "refused": "content_refused",
-    "too_large": "file_too_large",
-    "internal": "internal_error",
-    "slow": "upstream_timeout",
-    "down": "upstream_failed",
-    "garbled": "upstream_failed",
-    "empty": "upstream_failed",
-    "key_refused": "upstream_unavailable",
-    "key_spent": "upstream_unavailable",
-    "unserved": "upstream_unavailable",
-}
-
-
-def _code(fault: Fault) -> str:
-    return public_code(fault) or _CODES.get(fault.kind, fault.kind)
-
-
 def fail(fault: Fault) -> Reply:
     """The error answer, with a word for the cause and the field at fault. A vendor's 401 is never shown as 401."""
-    error = {"code": _code(fault), "message": fault.message, "field": fault.field}
+    error = {"code": _koci.code(fault), "message": fault.message, "field": fault.field}
     said = {name: value for name, value in error.items() if value is not None}
     return Reply(fault.status, retry_headers(fault), Json({"error": said}))
 
 
 def fail_frame(fault: Fault, job: Job) -> Frame:
     """The event that ends a stream which fails; `code` is the HTTP status it would have had, `type` the word."""
-    error = {"code": fault.status, "type": _code(fault), "message": fault.message, "field": fault.field}
+    error = {"code": fault.status, "type": _koci.code(fault), "message": fault.message, "field": fault.field}
     said = {name: value for name, value in error.items() if value is not None}
     return Frame("error", {"status": "error", "error": said})
+
+
+accepted, progress, story = _koci_video.accepted, _koci_video.progress, _koci_video.story
+listed, deleted = _koci_video.listed, _koci_video.deleted
 
 
 def talked(talk: Talk, rows: Sequence[Any]) -> Reply:

@@ -21,11 +21,11 @@ from koci_proxy.types import (
     Done,
     Event,
     Job,
+    JobState,
     Listing,
     Lookup,
     Media,
     Note,
-    Progress,
     Result,
     Size,
     Target,
@@ -120,7 +120,7 @@ def _lookup(fields: Fields) -> Lookup:
         raise Fault("bad_request", f"task_id {why}", field="task_id")
     if fields.choice("response", ANSWERS) not in (None, "url"):
         raise bad("response", "must be url: a task is answered with a link")
-    return Lookup(str(number))
+    return Lookup("show", str(number))
 
 
 def _input(fields: Fields) -> Media:
@@ -174,20 +174,23 @@ def _envelope(message: str, data: Any) -> Reply:
     return Reply(200, {}, Json({"code": _koukoutu.GOOD, "message": message, "data": data}))
 
 
-def accepted(job_id: str, job: Job) -> Reply:
+def accepted(state: JobState) -> Reply:
     """The answer to a create that is not waited for: the number to ask after it by."""
-    return _envelope("success", {"task_id": int(job_id)})
+    return _envelope("success", {"task_id": int(state.number)})
 
 
-def progress(state: Progress | Done | Fault, job_id: str, job: Job) -> Reply:
+def progress(state: JobState) -> Reply:
     """What became of a task. `state` 0 is under way, 1 done, 2 failed; `progress` is text; `position` -1: no queue."""
-    match state:
-        case Progress(percent):
-            return _envelope("running", _task(0, None, None, percent or 0))
-        case Done(result):
-            return _envelope("success", _task(1, url(result.media[0]), None, 100))
-        case Fault():
-            return _envelope("failed", _task(2, None, state.message, 0))
+    if not state.ended:
+        return _envelope("running", _task(0, None, None, state.progress or 0))
+    if state.result is not None:
+        return _finished(state.result)
+    message = state.fault.message if state.fault else f"the task is {state.status}"
+    return _envelope("failed", _task(2, None, message, 0))
+
+
+def _finished(result: Result) -> Reply:
+    return _envelope("success", _task(1, url(result.media[0]), None, 100))
 
 
 def _task(state: int, link: Any, message: str | None, percent: float) -> dict[str, Any]:
@@ -212,7 +215,7 @@ def _error(fault: Fault) -> dict[str, Any]:
 
 def frame(event: Event, job: Job) -> tuple[Frame, ...]:
     """There are no streams on this wire; should one be asked for, its only frame is the whole answer."""
-    body = progress(event, "0", job).body if isinstance(event, Done) else None
+    body = _finished(event.result).body if isinstance(event, Done) else None
     return (Frame(None, body.value),) if isinstance(body, Json) else ()
 
 

@@ -14,9 +14,9 @@ from typing import Any
 from koci_proxy import sizes
 from koci_proxy.blame import default_kind
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, picture, respelled, size_words
-from koci_proxy.types import Delivery, Done, Event, Job, Listing, Media, Note, Result, Target, Ticket
-from koci_proxy.wire import Call, Frame, Json, Reply, base64, data_uri, url
+from koci_proxy.fields import Fields, linked, received, respelled, size_words
+from koci_proxy.types import Delivery, Done, Event, Job, Listing, Note, Result, Target, Ticket
+from koci_proxy.wire import Call, Frame, Json, Reply, base64, url
 from koci_proxy.words import answer, complaint, from_vendor, no_such_model, no_such_path, retry_headers, wrong_method
 
 NAME = "linkai"
@@ -124,7 +124,7 @@ def encode(job: Job, target: Target) -> Call:
     body: dict[str, Any] = {
         "model": target.model,
         "prompt": job.prompt,
-        "images": [url(media) if media.url else data_uri(media) for media in job.inputs] or None,
+        "images": [linked(media) for media in job.inputs] or None,
         "size": size,
         "aspect_ratio": ratio,
         "quality": job.quality if "quality" in target.card.takes else None,
@@ -150,16 +150,9 @@ def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
         raise from_vendor("garbled", None, status=reply.status)
     items = body.get("data")
     items = items if isinstance(items, list) else []
-    media = tuple(each for item in items if (each := _media(item, reply.status)) is not None)
+    made = [item.get("url") or item.get("b64_json") for item in items if isinstance(item, Mapping)]
+    media = tuple(received(each, reply.status) for each in made if each)
     if not media:
         raise from_vendor("empty", said.words, status=reply.status)
     created = body.get("created")
     return Result(media, created=int(created) if isinstance(created, (int, float)) and created > 0 else None)
-
-
-def _media(item: Any, status: int) -> Media | None:
-    value = (item.get("url") or item.get("b64_json")) if isinstance(item, Mapping) else None
-    try:
-        return picture(value, "data") if value else None
-    except Fault as fault:
-        raise from_vendor("garbled", fault.message, status=status) from fault

@@ -1,11 +1,12 @@
-"""The OpenAI shape: the door of its paths towards apps, and its Images API towards vendors.
+"""The OpenAI shape: the door of its paths towards apps, and its Images and Videos APIs towards vendors.
 
 Read off the OpenAPI file of OpenAI (2.3.0), the types of openai-python 3.52 and openai-node 7.55, and recorded requests
 of both. Beyond OpenAI's own words the door takes `aspect_ratio` and `images`, and sizes such as "2K", as relays do.
 Usage in a `Result` has OpenAI's names in every dialect: input_tokens, output_tokens, total_tokens and their details.
 
 Three ways lead to a picture, each a module beside this one: the Images paths, chat completions, and the picture tool of
-the Responses API. Which one a job came by stands in its options as `_door`; none means the Images paths.
+the Responses API. Which one a job came by stands in its options as `_door`; none means the Images paths. Films have
+their own paths under `videos`, and are never waited for: an app asks after them.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ from types import ModuleType
 from typing import Any
 
 from koci_proxy.faults import Fault
-from koci_proxy.types import Delivery, Event, Job, Listing, Result
+from koci_proxy.types import Delivery, Event, Job, Listing, Lookup, Result, Target, Ticket
 from koci_proxy.wire import Call, Frame, Json, Reply
-from koci_proxy.words import no_such_model, no_such_path, public_code, retry_headers, wrong_method
+from koci_proxy.words import no_such_model, no_such_path, retry_headers, wrong_method
 
-from . import _openai_chat, _openai_images, _openai_responses
-from ._openai_vendor import decode as decode
-from ._openai_vendor import encode as encode
+from . import _openai_chat, _openai_images, _openai_responses, _openai_vendor, _openai_videos, _openai_videos_vendor
+from ._openai_errors import error
 from ._openai_vendor import event as event
+from ._openai_videos import accepted as accepted
+from ._openai_videos import deleted as deleted
+from ._openai_videos import listed as listed
+from ._openai_videos import progress as progress
+from ._openai_videos_vendor import cancel as cancel
+from ._openai_videos_vendor import poll as poll
 
 NAME = "openai"
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -64,7 +70,11 @@ print(client.images.generate(model="{model}", prompt="a fox in the snow", size="
 
 def schema(call: Call) -> str | None:
     """The schema a JSON body must fit; `Fault` not_found, wrong_method or gone where there is nothing to ask for."""
-    return SCHEMAS.get(_route(call))
+    return _openai_videos.schema(call) if _is_about_films(call) else SCHEMAS.get(_route(call))
+
+
+def _is_about_films(call: Call) -> bool:
+    return call.path.strip("/").partition("/")[0] == _openai_videos.VIDEOS
 
 
 def _route(call: Call) -> str:
@@ -82,11 +92,13 @@ def _route(call: Call) -> str:
 def _unserved(path: str) -> Fault:
     words = tuple(path.split("/"))
     instead = next((why for first, why in _UNSERVED.items() if words[: len(first)] == first), None)
-    return Fault("not_found", instead) if instead else no_such_path(path, PATHS)
+    return Fault("not_found", instead) if instead else no_such_path(path, (*PATHS, _openai_videos.VIDEOS))
 
 
-def parse(call: Call) -> Job | Listing:
+def parse(call: Call) -> Job | Listing | Lookup:
     """What the app wants. `Fault` bad_request names the field."""
+    if _is_about_films(call):
+        return _openai_videos.parse(call)
     match _route(call):
         case "models":
             return Listing(call.path.strip("/").partition("/")[2] or None)
@@ -100,6 +112,12 @@ def parse(call: Call) -> Job | Listing:
 
 def _door(job: Job) -> Any:
     return _DOORS.get(str(job.options.get("_door")), _openai_images)
+
+
+def named(field: str, job: Job) -> str:
+    """What an app calls an input on the path it asked by, where the house has another word for it."""
+    name: str = (_openai_videos if job.task == "video" else _door(job)).named(field, job)
+    return name
 
 
 def render(result: Result, job: Job) -> Reply:
@@ -119,46 +137,18 @@ def end(job: Job) -> bytes:
     return _openai_chat.END if _door(job) is _openai_chat else END
 
 
-_FAILS = {
-    "unauthorized": ("invalid_request_error", "invalid_api_key"),
-    "no_credit": ("insufficient_quota", "insufficient_quota"),
-    "refused": ("image_generation_user_error", "moderation_blocked"),
-    "too_fast": ("rate_limit_error", "rate_limit_exceeded"),
-    "key_busy": ("rate_limit_error", "rate_limit_exceeded"),
-    "key_refused": ("service_unavailable_error", "upstream_unavailable"),
-    "key_spent": ("service_unavailable_error", "upstream_unavailable"),
-    "unserved": ("service_unavailable_error", "upstream_unavailable"),
-    "down": ("server_error", "upstream_error"),
-    "slow": ("server_error", "upstream_timeout"),
-    "garbled": ("server_error", "upstream_error"),
-    "empty": ("server_error", "no_image"),
-    "internal": ("server_error", "internal_error"),
-}
-# Clients and their users branch on these words: a code of the fault's own does not take their place.
-_FIXED = frozenset({"refused", "too_fast", "no_credit"})
-
-
 def fail(fault: Fault) -> Reply:
     """The error answer. A vendor's 401 is never shown as 401: it is about this house's key, not the app's."""
-    return Reply(fault.status, retry_headers(fault), Json({"error": _error(fault)}))
+    return Reply(fault.status, retry_headers(fault), Json({"error": error(fault)}))
 
 
 def fail_frame(fault: Fault, job: Job) -> Frame:
     """The nested form: the flat one, which only the Responses API has, is handed to the program as a normal event."""
-    error = _error(fault)
+    found = error(fault)
     door = _door(job)
     if door is _openai_responses:
-        return _openai_responses.fail_frame(error, job)
-    return Frame(None, {"error": error}) if door is _openai_chat else Frame("error", {"type": "error", "error": error})
-
-
-def _error(fault: Fault) -> dict[str, Any]:
-    kind, code = _FAILS.get(fault.kind, ("invalid_request_error", None))
-    own = None if fault.kind in _FIXED else public_code(fault)
-    error: dict[str, Any] = {"message": fault.message, "type": kind, "param": fault.field, "code": own or code}
-    if "moderation_details" in fault.details:
-        error["moderation_details"] = fault.details["moderation_details"]
-    return error
+        return _openai_responses.fail_frame(found, job)
+    return Frame(None, {"error": found}) if door is _openai_chat else Frame("error", {"type": "error", "error": found})
 
 
 def catalogue(models: Sequence[str], listing: Listing) -> Reply:
@@ -172,3 +162,22 @@ def catalogue(models: Sequence[str], listing: Listing) -> Reply:
 
 def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "koci"}
+
+
+# --- towards a vendor -----------------------------------------------------------------------------------------------
+
+
+def _side(job: Job) -> ModuleType:
+    return _openai_videos_vendor if job.task == "video" else _openai_vendor
+
+
+def encode(job: Job, target: Target) -> Call:
+    """The vendor's call for pictures or a film."""
+    call: Call = _side(job).encode(job, target)
+    return call
+
+
+def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
+    """What the vendor made, or, of a film, the task that makes it. Raises `Fault`."""
+    outcome: Result | Ticket = _side(job).decode(reply, job, target)
+    return outcome

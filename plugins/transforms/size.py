@@ -12,6 +12,6 @@ from koci_proxy.types import Job, Target
 class Plugin:
     def on_target(self, job: Job, target: Target, policy: sizes.Policy) -> Job:
         """The job for this target; notes say what was renamed, bent, defaulted or left out."""
-        fitted = fit(job, target.card)
+        fitted = fit(job, target.card, policy)
         resolved = sizes.resolve(job.size, target.card.size, policy)
         return replace(fitted, size=resolved.size, notes=(*fitted.notes, *resolved.notes))

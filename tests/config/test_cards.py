@@ -49,6 +49,24 @@ CARDS = [
         "inputs: {policy: schrink}",
         "1:18: inputs.policy: 'schrink' is not known here — did you mean 'shrink'?",
     ),
+    (
+        "inputs: {roles: [frist]}",
+        "1:18: inputs.roles[0]: 'frist' is not known here — did you mean 'first'?",
+    ),
+    ("inputs: {roles: []}", "1:17: inputs.roles: must not be empty"),
+    ("inputs: {mixed: some}", "1:17: inputs.mixed: must be true or false, not 'some'"),
+    ("size: {tiers: [720P]}", "1:16: size.tiers[0]: '720P' is not known here — did you mean '720p'?"),
+    ("default_seconds: long", "1:18: default_seconds: must be a number, not 'long'"),
+    ("default_seconds: 8", "1:18: default_seconds: '8' is none of the seconds it takes: it takes none"),
+    (
+        "takes: {seconds: ['4', '6']}\ndefault_seconds: 8",
+        "2:18: default_seconds: '8' is none of the seconds it takes; known: 4, 6",
+    ),
+    ("takes: {seconds: [4]}", "1:19: takes.seconds[0]: must be text, not 4 (put it in quotes)"),
+    (
+        "takes: {seconds: ['4', 8s]}",
+        "1:24: takes.seconds[1]: must be a number of seconds like '8', not '8s'",
+    ),
     ("stream: maybe", "1:9: stream: must be true or false, not 'maybe'"),
     ("inputs: {mimes: [png]}", "1:18: inputs.mimes[0]: must be a media type like image/png, not 'png'"),
 ]
@@ -64,6 +82,11 @@ RULES = "{max: 2, max_mb: 1.5, max_edge: 3000, mimes: [image/png], mask: true, m
 SAID = [
     ("n: 1", Card("gpt-image-2")),
     ("stream: true", Card("gpt-image-2", stream=True)),
+    ("default_seconds: 8\ntakes: {seconds: any}", Card("gpt-image-2", takes={"seconds": None}, seconds=8.0)),
+    (
+        "inputs: {max: 3, roles: [reference, first], mixed: false}",
+        Card("gpt-image-2", inputs=InputRules(3, roles=("reference", "first"), mixed=False)),
+    ),
     (
         f"inputs: {RULES}",
         Card(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from koci_proxy.config import load, shipped
-from koci_proxy.facts import KeyPool, Limits, Retry, Share, StoreFacts
+from koci_proxy.facts import Bounds, JobFacts, KeyPool, Limits, LogFacts, Retry, Share, StoreFacts
 
 from .conftest import ACME, ENVIRON, GOOD, Write, complaints
 
@@ -26,6 +26,13 @@ PARTS = [
         "store: {url: 's3://bucket'}",
         "5:14: store.url: must be a folder (no other kind of store is known), not 's3://bucket'",
     ),
+    ("jobs: {keep: soon}", "5:14: jobs.keep: must be seconds or a time like 500ms, 10s, 15m, 12h, 30d, not 'soon'"),
+    (
+        "jobs: {keep_answers: -1}",
+        "5:22: jobs.keep_answers: must be at least 0, not -1",
+    ),
+    ("jobs: {on_hang_up: finnish}", "5:20: jobs.on_hang_up: 'finnish' is not known here — did you mean 'finish'?"),
+    ("jobs: {hang_up: finish}", "5:8: jobs.hang_up: unknown key — did you mean 'on_hang_up'?"),
     ("limits: {body_mb: big}", "5:19: limits.body_mb: must be a number, not 'big'"),
     ("state: data/koci.db", "5:8: state: must be a database URL like sqlite:///data/koci.db, not 'data/koci.db'"),
     (
@@ -44,8 +51,8 @@ PARTS = [
     ("state: sqlite:///x\nstate: sqlite:///y", "6:1: state: written twice; the first is on line 5"),
     (
         "listen: 8080",
-        "5:1: listen: unknown key; known: aliases, balance, keys, limits, models, platforms, plugins, public_url, "
-        "retry, sizes, state, store, transforms",
+        "5:1: listen: unknown key; known: admin, aliases, balance, jobs, keys, limits, log, models, pace, platforms, "
+        "plugins, public_url, retry, sizes, state, store, transforms",
     ),
 ]
 
@@ -123,7 +130,7 @@ def test_the_least_house(write: Write) -> None:
     assert list(house.providers) == ["openai"]
     assert house.platforms == {"openai": "openai", "google": "gemini"}
     assert house.plugins == (("style", {}), ("size", {}))
-    assert (house.retry, house.limits, house.store) == (Retry(), Limits(), StoreFacts())
+    assert (house.retry, house.limits, house.store, house.jobs) == (Retry(), Limits(), StoreFacts(), JobFacts())
     assert house.secrets == {"sk-openai-1", "sk-linkai-1"}
     assert "sk-openai-1" not in repr(house)
 
@@ -142,6 +149,7 @@ models:
     set: {quality: hd, size: 2K 16:9}
     on: [openai]
     size_policy: exact
+    limits: {per_minute: 30, at_once: 3}
     to:
       - {openai/gpt-image-2: 3, linkai/gpt-image-2: 1}
       - linkai/doubao-seedream-4.5
@@ -149,8 +157,12 @@ aliases: {picture: image-2}
 sizes: {policy: cover}
 balance: weighted
 retry: {tries: 3, wait: 250ms, maybe_paid: 1, give_up: 15m}
-limits: {per_minute: 60, at_once: 20, body_mb: 0.5}
+limits:
+  {per_minute: 60, at_once: 20, credits_per_day: 2.5, body_mb: 0.5, house: {per_minute: 600, pictures_per_minute: 900}}
+log: {keep: 7d, prompts: true}
+pace: redis://:redis-word-1@cache:6379/0
 store: {url: ./data/media, keep: 30d, links: signed}
+jobs: {keep_answers: 1h, keep: 7d, on_hang_up: cancel}
 state: postgresql://koci:pass-word-1@db/koci
 transforms: [frame]
 plugins:
@@ -171,10 +183,14 @@ plugins:
     assert (house.public_url, house.aliases) == ("https://img.example.com", {"picture": "image-2"})
     assert (house.size_policy, house.balance) == ("cover", "weighted")
     assert house.retry == Retry(tries=3, wait=0.25, maybe_paid=1, give_up=900.0)
-    assert house.limits == Limits(per_minute=60, at_once=20, body=512 * 1024)
+    key, whole = Bounds(per_minute=60, at_once=20, credits_per_day=2500), Bounds(600, 900)
+    assert house.limits == Limits(key=key, house=whole, body=512 * 1024)
+    assert model.limits == Bounds(per_minute=30, at_once=3)
+    assert (house.log, house.pace) == (LogFacts(keep=604_800.0, prompts=True), "redis://:redis-word-1@cache:6379/0")
     assert house.store == StoreFacts(folder="./data/media", keep=2_592_000.0, signed=True)
+    assert house.jobs == JobFacts(keep_answers=3600.0, keep=604_800.0, hang_up="cancel")
     assert house.plugins == (("frame", {}), ("mine", {"words": ["forbidden"]}), ("size", {}))
-    assert "pass-word-1" in house.secrets
+    assert {"pass-word-1", "redis-word-1"} <= house.secrets
 
 
 def test_what_no_model_uses_may_lack_its_variables(write: Write) -> None:

@@ -49,6 +49,18 @@ MODELS = [
         "4:48: models.pic.set.quality: none of its targets takes the quality 'hihg' — did you mean 'high'?",
     ),
     (
+        "pic: {price: {second: 10}, to: openai/gpt-image-2}",
+        "4:16: models.pic.price: is per second of film, and openai/gpt-image-2 makes no films",
+    ),
+    (
+        "pic: {price: {720: 10}, to: openai/gpt-image-2}",
+        "4:17: models.pic.price.720: unknown key — did you mean '720p'?",
+    ),
+    (
+        "film: {to: sandbox-gemini/veo-3.1, set: {seconds: 5}}",
+        "4:53: models.film.set.seconds: none of its targets takes the seconds '5'; known: 4, 6, 8",
+    ),
+    (
         "pic: {to: openai/gpt-image-2, set: {style: vivid}}",
         "4:39: models.pic.set.style: none of its targets takes a style",
     ),
@@ -62,7 +74,8 @@ MODELS = [
     ),
     (
         "pic: {to: openai/gpt-image-2, price: free}",
-        "4:40: models.pic.price: must be a number or a map, not 'free'",
+        "4:40: models.pic.price: 'free', character 1: there is no 'free' here; known: n, images, seconds, width, "
+        "height, megapixels",
     ),
     ("pic: {to: openai/gpt-image-2, price: -1}", "4:40: models.pic.price: must be at least 0, not -1"),
     (
@@ -93,7 +106,7 @@ def test_a_size_no_one_can_read(write: Write) -> None:
 def test_a_price_by_a_tier_that_is_none(write: Write) -> None:
     model = "pic: {to: openai/gpt-image-2, price: {1KK: 4}}"
     (complaint,) = complaints(write({"routes.yaml": f"{HEAD}models:\n  {model}\n"}))
-    assert complaint.startswith("routes.yaml:4:40: models.pic.price: a map of prices is by size tier (512, 1K,")
+    assert complaint == "routes.yaml:4:41: models.pic.price.1KK: unknown key — did you mean '1K'?"
 
 
 @pytest.mark.parametrize(("said", "strict"), [("", False), (", strict: true", True), (", strict: false", False)])

@@ -30,6 +30,10 @@ PROVIDERS = [
     ),
     (ACME + "sandbox: true\n", "2:6: url: sandbox: true goes with a url that begins with sandbox:, and with no other"),
     (ACME + "timeout: soon\n", "4:10: timeout: must be seconds or a time like 500ms, 10s, 15m, 12h, 30d, not 'soon'"),
+    (
+        ACME + "idempotency_header: 'a key'\n",
+        "4:21: idempotency_header: must be the name of a header, not 'a key'",
+    ),
     (ACME + "wire: [send]\n", "4:7: wire: must be a map, not a list"),
     ("dialect: openai\nmodels: {paint: gpt-image-2}\n", "1:1: 'url' is missing"),
     (ACME + "headers: {X-Team: '${NONE}'}\n", "4:19: headers.X-Team: the variable NONE is not set"),
@@ -47,11 +51,13 @@ def test_a_file_beside_routes_yaml_wins(write: Write) -> None:
     files = {
         "routes.yaml": GOOD,
         "providers/openai.yaml": ACME.replace("paint", "gpt-image-2")
-        + "auth: {header: X-Key, prefix: ''}\ntimeout: 2m\nwire: {send: {n: [1, 2]}}\n",
+        + "auth: {header: X-Key, prefix: ''}\ntimeout: 2m\nwire: {send: {n: [1, 2]}}\n"
+        + "idempotency_header: Idempotency-Key\n",
         "providers/cards/gpt-image-2.yaml": "n: 3\n",
     }
     provider = load(write(files), ENVIRON).providers["openai"]
     assert (provider.url, provider.timeout) == ("https://api.acme.example/v1", 120.0)
     assert (provider.key_header, provider.key_prefix) == ("X-Key", "")
     assert provider.wire == {"send": {"n": [1, 2]}}
+    assert provider.idempotency_header == "Idempotency-Key"
     assert provider.models["gpt-image-2"].n == 3

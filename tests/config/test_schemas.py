@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft7Validator
@@ -15,7 +15,7 @@ from koci_proxy import sizes
 from koci_proxy.config import shipped
 from koci_proxy.facts import Card, House, InputRules, SizeRules
 from koci_proxy.faults import KINDS
-from koci_proxy.types import Job
+from koci_proxy.types import Job, Role
 
 NAMES = ("routes", "provider", "card", "wire/declarative")
 
@@ -68,12 +68,14 @@ def test_the_kinds_of_faults_are_those_of_the_code() -> None:
 
 def test_the_tiers_are_those_of_the_code() -> None:
     assert schema("card")["definitions"]["tier"]["enum"] == list(sizes.TIERS)
+    assert tuple(schema("card")["properties"]["inputs"]["properties"]["roles"]["items"]["enum"]) == get_args(Role)
     assert schema("card")["properties"]["size"]["properties"]["table"]["propertyNames"]["enum"] == list(sizes.TIERS)
 
 
 def test_a_card_says_what_the_facts_hold() -> None:
     card = schema("card")["properties"]
-    assert set(card) == {field.name for field in fields(Card)} - {"name"}
+    renamed = {"seconds": "default_seconds"}
+    assert set(card) == {renamed.get(field.name, field.name) for field in fields(Card)} - {"name"}
     assert set(card["size"]["properties"]) == {field.name for field in fields(SizeRules)}
     assert {re.sub("_mb", "_bytes", name) for name in card["inputs"]["properties"]} == {
         f.name for f in fields(InputRules)

@@ -27,6 +27,10 @@ LINKAI = (
 )
 ANTHROPIC = ("claude-sonnet-4-20250514",)
 ARK = ("seedream-4.5", "seedream-5-lite")
+FILMS = (
+    *("veo-3-1", "veo-omni-flash", "veo-3.1-generate-preview", "veo-3.1-fast-generate-preview"),
+    *("veo-3.0-generate-001", "veo-2.0-generate-001", "sora-2", "seedance-1-0-pro"),
+)
 KOUKOUTU = (
     *("cutout", "background-removal", "stamp-background-removal", "image-extract", "image-extract-v2"),
     *("image-shadow-v3", "stamp-crop", "image-to-image", "upscale2stamp", "image-outpaint", "image-watermark"),
@@ -36,9 +40,9 @@ VENDOR_KEYS = {
     for name in (
         *("OPENAI_API_KEY", "AIOAGI_KEY_1", "AIOAGI_KEY_2", "GEMINI_API_KEY", "LINKAI_API_KEY", "ARK_API_KEY"),
         *("KOUKOUTU_KEY", "KOUKOUTU_APIS_KEY"),
-        "ACME_KEY",
+        *("ACME_KEY", "OPENAI_VIDEOS_KEY"),
     )
-}
+} | {"OPENAI_VIDEOS_URL": "https://videos.example/v1"}
 EXAMPLES = sorted(ROOT.glob("examples/**/routes.yaml"))
 SHIPPED_YAML = [
     ROOT / "routes.yaml",
@@ -53,7 +57,7 @@ def house() -> House:
 
 
 def test_it_offers_every_name_from_the_sandbox_alone(house: House) -> None:
-    assert tuple(house.models) == (*OWN, *LINKAI, *KOUKOUTU, *ANTHROPIC, *ARK)
+    assert tuple(house.models) == (*OWN, *LINKAI, *KOUKOUTU, *ANTHROPIC, *ARK, *FILMS)
     assert house.platforms == {
         "openai": "openai",
         "google": "gemini",
@@ -101,7 +105,7 @@ def test_the_real_vendors_serve_the_same_house(house: House) -> None:
         name: model.price for name, model in house.models.items()
     }
     assert set(real.providers) == {
-        *("openai", "aioagi", "google", "linkai", "ark"),
+        *("openai", "aioagi", "google", "linkai", "ark", "openai-videos"),
         *("koukoutu-sync", "koukoutu-async", "koukoutu-gemini"),
     }
 
@@ -112,7 +116,8 @@ def test_the_real_vendors_serve_the_same_house(house: House) -> None:
 def test_the_sandbox_has_the_facts_of_the_vendor_it_plays(played: str, house: House) -> None:
     real = load(ROOT / "examples" / "real-vendors" / "routes.yaml", VENDOR_KEYS)
     vendor, player = real.providers["google" if played == "gemini" else played], house.providers[f"sandbox-{played}"]
-    assert player.models == vendor.models
+    films = {"sora-2": real.providers["openai-videos"].models["sora-2"]} if played == "openai" else {}
+    assert player.models == {**vendor.models, **films}
     assert set(player.faults) <= set(vendor.faults)
     assert (player.dialect, player.key_header, player.key_prefix) == (
         vendor.dialect,
@@ -134,6 +139,12 @@ def test_a_vendor_of_known_shape_takes_fifteen_lines_at_most() -> None:
     guide = (ROOT / "providers" / "README.md").read_text("utf-8").split("```yaml\n")[1].split("```")[0]
     assert len(guide.splitlines()) <= 15
     assert read("README.md", guide).complaints == ()
+
+
+def drawing(house: House) -> list[Card]:
+    """The cards of all models that make pictures."""
+    cards = [card for provider in house.providers.values() for card in provider.models.values()]
+    return [card for card in cards if "video" not in card.tasks]
 
 
 def card(house: House, name: str) -> Card:
@@ -172,17 +183,16 @@ def test_published_pixels(name: str, tier: str, ratio: str, pixels: tuple[int, i
 
 def test_every_table_is_whole_and_near_its_ratios(house: House) -> None:
     seen = 0
-    for provider in house.providers.values():
-        for found in provider.models.values():
-            for tier, row in found.size.table.items():
-                assert tuple(row) == found.size.ratios, (found.name, tier)
-                for ratio, (width, height) in row.items():
-                    wide, _, high = ratio.partition(":")
-                    off = abs(width * int(high) / (height * int(wide)) - 1)
-                    # As Google prints it; every other row is within its rounding to whole blocks.
-                    suspect = (tier, ratio) == ("512", "21:9")
-                    assert suspect or off < 0.03, (found.name, tier, ratio)
-                    seen += 1
+    for found in drawing(house):
+        for tier, row in found.size.table.items():
+            assert tuple(row) == found.size.ratios, (found.name, tier)
+            for ratio, (width, height) in row.items():
+                wide, _, high = ratio.partition(":")
+                off = abs(width * int(high) / (height * int(wide)) - 1)
+                # As Google prints it; every other row is within its rounding to whole blocks.
+                suspect = (tier, ratio) == ("512", "21:9")
+                assert suspect or off < 0.03, (found.name, tier, ratio)
+                seen += 1
     assert seen > 200
 
 
@@ -276,19 +286,20 @@ def test_what_a_refusal_means(vendor: str, status: int, code: str | None, body: 
     assert judge(real.providers[vendor].faults, status, code, body) == kind
 
 
-def test_seedream_has_an_id_for_every_friendly_name(house: House) -> None:
+def test_ark_has_an_id_for_every_friendly_name(house: House) -> None:
     provider = house.providers["sandbox-ark"]
     ids = provider.wire["models"]
     assert {name: provider.models[name] for name in ids} == {name: provider.models[ids[name]] for name in ids}
     assert set(provider.models) - set(ids) == {*ids.values(), "doubao-seedream-5-0-260128"}
-    bounds = {card.name: (card.size.min_pixels, card.size.max_pixels) for card in provider.models.values()}
+    stills = [card for card in provider.models.values() if "video" not in card.tasks]
+    bounds = {card.name: (card.size.min_pixels, card.size.max_pixels) for card in stills}
     assert bounds == {
         "seedream-4.0": (921_600, 16_777_216),
         "seedream-4.5": (3_686_400, 16_777_216),
         "seedream-5.0-lite": (3_686_400, 10_404_496),
         "seedream-5.0-pro": (921_600, 4_624_220),
     }
-    limits = {(card.inputs.max_bytes, card.inputs.max_edge, card.inputs.policy) for card in provider.models.values()}
+    limits = {(card.inputs.max_bytes, card.inputs.max_edge, card.inputs.policy) for card in stills}
     assert limits == {(10 << 20, 6000, "convert")}
 
 
@@ -330,6 +341,7 @@ def test_where_the_real_vendors_are() -> None:
         "google": ("https://generativelanguage.googleapis.com/v1beta", "x-goog-api-key", ""),
         "linkai": ("https://api.link-ai.tech/v1", "Authorization", "Bearer "),
         "ark": ("https://ark.cn-beijing.volces.com/api/v3", "Authorization", "Bearer "),
+        "openai-videos": ("https://videos.example/v1", "Authorization", "Bearer "),
         "koukoutu-sync": ("https://sync.koukoutu.com/v1", "X-API-Key", ""),
         "koukoutu-async": ("https://async.koukoutu.com/v1", "X-API-Key", ""),
         "koukoutu-gemini": ("https://apis.koukoutu.com/v1beta", "Authorization", "Bearer "),

@@ -356,7 +356,9 @@ def test_catalogue() -> None:
     assert plain(gemini.catalogue(["a", "b"], Listing()).body)["models"][1] == {
         "name": "models/b",
         "displayName": "b",
-        "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens", "predict"],
+        "supportedGenerationMethods": [
+            *("generateContent", "streamGenerateContent", "countTokens", "predict", "predictLongRunning")
+        ],
     }
     assert plain(gemini.catalogue(["a", "b"], Listing("b")).body)["name"] == "models/b"
     with pytest.raises(Fault, match="did you mean 'gemini-3-pro-image'"):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from koci_proxy.faults import Fault
-from koci_proxy.types import Job, Listing, Upload
+from koci_proxy.types import Job, Listing, Lookup, Upload
 from koci_proxy.wire import Call, Json, Reply
 
 from .test_nonsense import spoilt, tried
@@ -27,6 +27,8 @@ FOX = [{"role": "user", "parts": [{"text": "fox"}]}]
         ("GET", PATH, "wrong_method", "POST"),
         ("POST", "models", "wrong_method", "GET"),
         ("GET", "files/abc123", "not_found", "upload/files"),
+        ("GET", "files/abc123", "not_found", "files/{id}:download"),
+        ("POST", "models/m:fetchOperation", "not_found", "models/m:predictLongRunning"),
         ("POST", "interactions", "not_found", "models/{model}:generateContent"),
         ("GET", "upload/files", "wrong_method", "POST"),
         ("POST", "images/generations", "not_found", "generateContent"),
@@ -85,6 +87,20 @@ BODIES: dict[str, dict[str, Any]] = {
             "outputOptions": {"mimeType": "image/png", "compressionQuality": 1},
         },
     },
+    "models/m:predictLongRunning": {
+        "instances": [
+            {
+                "prompt": "fox",
+                "image": {"bytesBase64Encoded": "AAAA", "mimeType": "image/png"},
+                "lastFrame": {"inlineData": {"data": "AAAA"}},
+                "referenceImages": [{"image": {"bytesBase64Encoded": "AAAA"}, "referenceType": "STYLE"}],
+                "video": {"uri": "https://x.example/files/a"},
+            }
+        ],
+        "parameters": {"sampleCount": 1, "durationSeconds": "8", "aspectRatio": "16:9", "resolution": "720p"},
+        "webhookConfig": {"uris": []},
+    },
+    "models/m:fetchPredictOperation": {"operationName": "models/m/operations/0123456789abcdef01234567"},
     "upload/files": {"file": {"displayName": "a", "mimeType": "image/png"}},
 }
 START = {"x-goog-upload-protocol": "resumable", "x-goog-upload-command": "start"}
@@ -101,6 +117,6 @@ def test_nothing_that_is_said_there_fails_otherwise_than_by_a_fault(
     call = Call("POST", path, headers=START, body=Json(body))
     refused = tried(lambda: SCHEMAS.check(gemini.schema(call), body)) if checked else None
     wish = refused or tried(lambda: gemini.parse(call))
-    assert isinstance(wish, (Fault, Job, Reply, Upload))
+    assert isinstance(wish, (Fault, Job, Lookup, Reply, Upload))
     if isinstance(wish, Fault):
         assert 400 <= gemini.fail(wish).status < 500

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from koci_proxy.conversations import Conversation, Picture
 from koci_proxy.faults import KINDS, Fault
+from koci_proxy.state.conversations import Conversation, Picture
 from koci_proxy.types import Done, Job, Listing, Media, Note, Partial, Progress, Result, Size, Talk
 from koci_proxy.wire import Call, Form, Json, Reply, base64
 

@@ -11,7 +11,22 @@ from hypothesis import strategies as st
 
 from koci_proxy.facts import Card, InputRules, SizeRules
 from koci_proxy.faults import KINDS, Fault
-from koci_proxy.types import Delivery, Done, Job, Listing, Lookup, Media, Note, Progress, Result, Size, Target, Ticket
+from koci_proxy.types import (
+    Delivery,
+    Done,
+    Job,
+    JobState,
+    Listing,
+    Lookup,
+    Media,
+    Note,
+    Progress,
+    Result,
+    Size,
+    Status,
+    Target,
+    Ticket,
+)
 from koci_proxy.wire import Call, Form, Json, Raw, Reply, data_uri
 
 from .wires import DIALECTS, asked, picture, plain
@@ -117,8 +132,8 @@ def test_bad_input_names_its_field(fields: list[tuple[str, Any]], field: str) ->
 )
 def test_a_question_after_a_task(task: Any, id: str) -> None:
     for more in ({}, {"response": "url", "model_key": "cutout"}):
-        assert asked("koukoutu", Call("POST", QUERY, body=Json({"task_id": task, **more}))) == Lookup(id)
-    assert asked("koukoutu", form(QUERY, ("task_id", str(task)), ("response", "url"))) == Lookup(id)
+        assert asked("koukoutu", Call("POST", QUERY, body=Json({"task_id": task, **more}))) == Lookup("show", id)
+    assert asked("koukoutu", form(QUERY, ("task_id", str(task)), ("response", "url"))) == Lookup("show", id)
 
 
 @pytest.mark.parametrize(
@@ -208,9 +223,13 @@ def test_decode_reads_what_render_writes(media: Media) -> None:
     assert koukoutu.decode(reply, JOB, target()) == Result((media,))
 
 
-@given(st.integers(0, 10**15))
-def test_a_task_is_found_again(number: int) -> None:
-    reply = koukoutu.accepted(str(number), JOB)
+def stands(status: Status, number: str = "123456789012345", **more: Any) -> JobState:
+    return JobState("req_0123456789abcdef01234567", JOB, status, 1.0, number=number, **more)
+
+
+@given(st.integers(10**14, 10**15 - 1), st.sampled_from(["queued", "running"]))
+def test_a_task_is_found_again(number: int, status: Status) -> None:
+    reply = koukoutu.accepted(stands(status, str(number)))
     ticket = koukoutu.decode(Reply(200, {}, Json(plain(reply.body))), JOB, target())
     assert ticket == Ticket({"task_id": number}, None, 1.0)
     call = koukoutu.poll(ticket, JOB, target())
@@ -222,24 +241,37 @@ def test_a_task_is_found_again(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "came"),
+    ("now", "came"),
     [
-        (Progress(None), Ticket({}, 0.0, 0.5)),
-        (Progress(65.71), Ticket({}, 65.71, 0.5)),
-        (Done(Result((Media(url=LINK),))), Result((Media(url=LINK),))),
+        (stands("queued"), Ticket({}, 0.0, 0.5)),
+        (stands("running", progress=65.71), Ticket({}, 65.71, 0.5)),
+        (stands("succeeded", result=Result((Media(url=LINK),))), Result((Media(url=LINK),))),
+        (stands("partial", result=Result((Media(url=LINK),))), Result((Media(url=LINK),))),
     ],
 )
-def test_how_far_a_task_has_come(state: Progress | Done, came: Ticket | Result) -> None:
-    reply = koukoutu.progress(state, "176", JOB)
+def test_how_far_a_task_has_come(now: JobState, came: Ticket | Result) -> None:
+    reply = koukoutu.progress(now)
     assert koukoutu.decode(Reply(200, {}, Json(plain(reply.body))), JOB, target(mode="async", every=0.5)) == came
 
 
 def test_the_words_of_a_look() -> None:
-    body = plain(koukoutu.progress(Progress(65.714), "176", JOB).body)
+    body = plain(koukoutu.progress(stands("running", progress=65.714)).body)
     task = {"state": 0, "result_file": None, "message": None, "progress": "65.71", "position": -1}
     assert body == {"code": 200, "message": "running", "data": task}
-    body = plain(koukoutu.progress(Fault("down", "the upstream failed"), "176", JOB).body)
-    assert (body["data"]["state"], body["data"]["message"]) == (2, "the upstream failed")
+
+
+@pytest.mark.parametrize(
+    ("now", "message"),
+    [
+        (stands("failed", fault=Fault("down", "the upstream failed")), "the upstream failed"),
+        (stands("refused", fault=Fault("refused", "not that")), "not that"),
+        (stands("expired", fault=Fault("gone", "too late")), "too late"),
+        (stands("cancelled"), "the task is cancelled"),
+    ],
+)
+def test_the_words_of_a_failure(now: JobState, message: str) -> None:
+    task = {"state": 2, "result_file": None, "message": message, "progress": "0.00", "position": -1}
+    assert plain(koukoutu.progress(now).body) == {"code": 200, "message": "failed", "data": task}
 
 
 # --- towards the vendor ---------------------------------------------------------------------------------------------

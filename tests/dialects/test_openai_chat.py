@@ -11,7 +11,7 @@ from koci_proxy.faults import Fault
 from koci_proxy.types import Done, Job, Media, Note, Partial, Progress, Result, Size
 from koci_proxy.wire import data_uri
 
-from .wires import DIALECTS, asked, captured, picture, plain, post
+from .wires import DIALECTS, asked, captured, picture, plain, post, unplaced
 
 openai = DIALECTS["openai"]
 LINK = "https://x.example/a.png"
@@ -64,7 +64,7 @@ TALKS: list[tuple[list[Any], Job]] = [
 
 @pytest.mark.parametrize(("messages", "job"), TALKS)
 def test_what_a_conversation_comes_to(messages: list[Any], job: Job) -> None:
-    assert chat(messages) == job
+    assert unplaced(chat(messages)) == job
 
 
 def left(name: str) -> Note:

@@ -11,7 +11,7 @@ from koci_proxy.faults import Fault
 from koci_proxy.types import Done, Job, Media, Note, Partial, Progress, Result, Size
 from koci_proxy.wire import base64, data_uri
 
-from .wires import DIALECTS, asked, captured, picture, plain, post
+from .wires import DIALECTS, asked, captured, picture, plain, post, unplaced
 
 openai = DIALECTS["openai"]
 LINK = "https://x.example/a.png"
@@ -22,9 +22,7 @@ SAID = {"type": "input_text", "text": "fox"}
 
 def respond(tool: dict[str, Any] | None = None, **fields: Any) -> Job:
     body = {"model": "image-2", "input": "fox", "tools": [TOOL | (tool or {})]} | fields
-    job = asked("openai", post("responses", body))
-    assert isinstance(job, Job)
-    return job
+    return unplaced(asked("openai", post("responses", body)))
 
 
 MARKS = {"_door": "responses", "_model": "image-2"}
@@ -93,7 +91,11 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
             "notes": (left("model", "no gpt-5 here: the tool's model draws"),),
         },
     ),
-    ({}, {"tools": [{"type": "web_search"}, TOOL]}, {"notes": (left("tools[0]", "no tool but the picture's"),)}),
+    (
+        {},
+        {"tools": [{"type": "web_search"}, TOOL]},
+        {"options": MARKS | {"_tool": 1}, "notes": (left("tools[0]", "no tool but the picture's"),)},
+    ),
 ]
 
 

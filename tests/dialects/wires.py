@@ -17,7 +17,7 @@ from koci_proxy.app.check import Schemas
 from koci_proxy.facts import Card, InputRules, SizeRules
 from koci_proxy.media import from_bytes
 from koci_proxy.plugins import load
-from koci_proxy.types import Media, Target
+from koci_proxy.types import Job, Media, Target
 from koci_proxy.wire import Body, Call, Form, Json, Reply
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +84,12 @@ def asked(dialect: str, call: Call) -> Any:
         assert isinstance(call.body, Json)
         SCHEMAS.check(schema, call.body.value)
     return door.parse(call)
+
+
+def unplaced(job: Any) -> Job:
+    """A job without what it notes of where its inputs stood: tests/dialects/test_names.py is about that."""
+    assert isinstance(job, Job)
+    return replace(job, options={name: value for name, value in job.options.items() if name != "_names"})
 
 
 def post(path: str, body: Any, **query: str) -> Call:

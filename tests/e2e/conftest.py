@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.postgres import postgres
+
 from .processes import House, Sandbox, proxy, sandbox
 
 ROUTES = """
@@ -22,6 +24,18 @@ models:
   either: {price: 4, to: [sandbox-linkai/gpt-image-2, sandbox-openai/gpt-image-2]}
 """
 
+FILMS = """
+platforms: {openai: openai, google: gemini, antigravity: gemini, api: koci, ark: ark}
+models:
+  veo: {to: sandbox-gemini/veo-3.1}
+  sora-2: {to: sandbox-openai/sora-2}
+  seedance: {to: sandbox-ark/seedance-1.0-pro}
+  veo-3-1: {set: {seconds: 8}, to: sandbox-gemini/veo-3.1}
+  veo-omni-flash: {set: {seconds: 10}, to: sandbox-gemini/veo-omni-flash}
+  exact: {size_policy: exact, to: sandbox-openai/sora-2}
+  picture: {to: sandbox-openai/gpt-image-2}
+"""
+
 
 @pytest.fixture(scope="session")
 def vendor() -> Iterator[Sandbox]:
@@ -33,3 +47,20 @@ def vendor() -> Iterator[Sandbox]:
 def house(vendor: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with proxy(tmp_path_factory.mktemp("house"), vendor, ROUTES) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house of films, whose vendors take a third of a second for one."""
+    with sandbox("--film-seconds", "0.3") as vendor, proxy(tmp_path_factory.mktemp("studio"), vendor, FILMS) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where a house keeps its state: for `state:` in its routes.yaml."""
+    if request.param == "sqlite":
+        yield "sqlite:///data/koci.db"
+        return
+    with postgres() as url:
+        yield url

@@ -7,8 +7,9 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,3 +117,54 @@ def proxy(folder: Path, vendor: Sandbox, routes: str) -> Iterator[House]:
         assert key, text
         assert admin, text
         yield House(url[1], key[1], admin[1], folder, child.pid, vendor)
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Wait for another process to come so far, which it cannot tell us."""
+    limit = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < limit
+
+
+class Lives:
+    """A proxy that is killed and started again, on the same folder and the same port; never told to stop nicely."""
+
+    def __init__(self, folder: Path, vendor: Sandbox, routes: str) -> None:
+        (folder / "routes.yaml").write_text(routes, encoding="utf-8")
+        self.folder, self.vendor = folder, vendor
+        self.url, self.key, self.count = "", "", 0
+        self._port = "0"
+        self._child: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Begin a life; returns once it serves. The first one says where, and gives the key."""
+        self.count += 1
+        command = [sys.executable, "-m", "koci_proxy", "serve", "--port", self._port, "--sandbox", self.vendor.url]
+        with (self.folder / f"stderr{self.count}.txt").open("w") as log:
+            child = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=log, text=True)
+        self._child = child
+        text = "\n".join(lines_until(child, r"admin token" if self.count == 1 else r"serving on"))
+        found = re.search(r"serving on (http://[\d.]+:(\d+))", text)
+        assert found, text
+        self.url, self._port = found[1], found[2]
+        if self.count == 1:
+            key = re.search(r"app key.*: (\S+)", text)
+            assert key, text
+            self.key = key[1]
+
+    def kill(self) -> None:
+        """As a power cut would, as far as a process can tell."""
+        assert self._child is not None
+        self._child.kill()
+        self._child.wait()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
+        self._child = None
+
+    def __enter__(self) -> Lives:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child is not None:
+            self.kill()

@@ -187,10 +187,12 @@ def test_the_houses_own_limit_tells_when_to_come_back(vendor: Sandbox, tmp_path:
         for sdk, ask in SDKS.items():
             ears = Ears()
             with ears.client() as http:
-                http.get(f"{house.url}/openai/v1/models", headers={"authorization": f"Bearer {house.key}"})
+                body = {"model": "picture", "prompt": "bench:small"}
+                url, headers = f"{house.url}/openai/v1/images/generations", {"authorization": f"Bearer {house.key}"}
+                http.post(url, json=body, headers=headers)
                 raised = ask(house, http, house.key, "picture", "a fox", tries=0)
             assert type(raised).__name__ == ("ClientError" if sdk == "google" else "RateLimitError")
-            assert "1 requests a minute" in raised.message
+            assert "1 requests of this key a minute" in raised.message
             assert 0 < int(ears.answers[-1]["retry-after"]) <= 60
             assert ears.answers[-1]["x-should-retry"] == "true"
 

@@ -31,6 +31,9 @@ models:
   imagen-4.0-generate-001: {to: sandbox-gemini/gemini-3.1-flash-image}
   claude-sonnet-4-20250514: {to: sandbox-openai/gpt-image-2}
   claude-x: {to: sandbox-openai/gpt-image-2}
+  sora-2: {to: sandbox-openai/sora-2}
+  veo-3.1-generate-preview: {to: sandbox-gemini/veo-3.1-generate-preview}
+  veo-3.1-generate-001: {to: sandbox-gemini/veo-3.1-generate-preview}
   doubao-seedream-4-5-251128: {to: sandbox-ark/doubao-seedream-4-5-251128}
 """
 TABLE: dict[str, dict[str, Any]] = yaml.safe_load((CAPTURES / "replayed.yaml").read_text(encoding="utf-8"))
@@ -160,9 +163,19 @@ def file(door: str, request: Request, answer: Answer, expected: str) -> None:
     assert int(taken["sizeBytes"]) == len(request.content or b"")
 
 
+def queued(door: str, request: Request, answer: Answer, expected: str) -> None:
+    job = answer.json()
+    assert re.fullmatch(r"video_[0-9a-f]{24}", job["id"])
+    assert (job["object"], job["model"], job["status"]) == ("video", "sora-2", "queued")
+
+
+def operation(door: str, request: Request, answer: Answer, expected: str) -> None:
+    assert re.fullmatch(r"models/veo-3\.1-generate-preview/operations/[0-9a-f]{24}", answer.json()["name"])
+
+
 CHECKS: dict[str, Callable[[str, Request, Answer, str], None]] = {
     **dict.fromkeys(("picture", "pictures"), pictures),
-    **{check.__name__: check for check in (stream, models, model, tokens, upload, file)},
+    **{check.__name__: check for check in (stream, models, model, tokens, upload, file, queued, operation)},
 }
 
 

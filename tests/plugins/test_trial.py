@@ -9,6 +9,8 @@ import pytest
 from koci_proxy.plugins import contract
 
 ROOT = Path(__file__).parents[2]
+# The statuses of a job that has nothing to show.
+LINKLESS = ("queued", "running", "refused", "failed", "expired", "cancelled")
 FRONT = """
 from koci_proxy import Fault, Frame, Job, Listing, Reply, Result, Call
 from koci_proxy.wire import Json
@@ -24,11 +26,28 @@ def frame(event, job): return (Frame(None, {}),)
 def fail_frame(fault, job): return Frame(None, {})
 def catalogue(names, listing): return Reply(200)
 """
+JOBS = """
+def accepted(state): return Reply(202, {}, Json(state.id))
+def progress(state): return Reply(200, {}, Json([state.result.media[0].url if state.result else str(state.fault)]))
+def story(state): return [Frame(None, state.status)]
+def listed(states, lookup, more): return Reply(200, {}, Json([state.id for state in states] + [lookup.limit, more]))
+def deleted(state): return Reply(204)
+"""
+NAMED = """
+def named(field, job):
+    return {"images[0]": "first", "video": "film"}.get(field, field)
+"""
 BACK = """
 from koci_proxy import Call, Fault
 from koci_proxy.wire import Json
 def encode(job, target): return Call("POST", "ask", body=Json({"model": job.model, "prompt": job.prompt}))
 def decode(reply, job, target): raise Fault("empty", "nothing came")
+"""
+
+
+TASKS = """
+def poll(ticket, job, target): return Call("GET", f"tasks/{ticket.handle['id']}")
+def cancel(ticket, job, target): return Call("DELETE", f"tasks/{ticket.handle['id']}")
 """
 
 
@@ -79,14 +98,38 @@ def test_plugins(tmp_path: Path, source: str, breaks: list[str]) -> None:
         (FRONT.replace('b""', '""'), ["KEEP_ALIVE must be bytes", "END must be bytes"]),
         (
             FRONT.replace("def render(result, job): return Reply(200)", "def render(result): ..."),
-            ["render of a sample"] * 2,
+            ["render(result) cannot be called with (result, job)"],
         ),
         (FRONT.replace("job): return Reply(200)", "job): return Reply(404)"), ["gave status 404"] * 2),
-        (FRONT.replace("Reply(fault.status)", "Reply(200)"), ["gave status 200, not "] * 21),
+        (FRONT.replace("Reply(fault.status)", "Reply(200)"), ["gave status 200, not "] * 22),
         (FRONT.replace("(Frame(None, {}),)", "({},)"), ["must give Frames"] * 3),
         (FRONT.replace('if call.path != "ask"', "if False"), ["parse of an unknown path raised KeyError: 'model'"]),
         (FRONT.replace("def fail_frame(fault, job): return Frame(None, {})", ""), ["'fail_frame' is missing"]),
         (FRONT.replace('value["prompt"]', 'value["model"]') + BACK, ["parse of what encode wrote lost the prompt"]),
+        (FRONT + JOBS, []),
+        (
+            (FRONT + JOBS).replace("Reply(202, {}, Json(state.id))", "None"),
+            ["accepted of a queued job gave NoneType", "accepted of a running job gave NoneType"],
+        ),
+        (
+            (FRONT + JOBS).replace("if state.result else str(state.fault)", ""),
+            [f"progress of a {status} job raised AttributeError" for status in LINKLESS],
+        ),
+        ((FRONT + JOBS).replace("progress(state): return Reply(200", "progress(state): return Reply(404"), ["404"] * 4),
+        ((FRONT + JOBS).replace("[Frame(None, state.status)]", "[state.status]"), ["must give Frames"] * 8),
+        ((FRONT + JOBS).replace("[Frame(None, state.status)]", "()"), ["so that nobody hears of the end"] * 6),
+        ((FRONT + JOBS).replace("more): return Reply", "more): Reply"), ["gave NoneType back, not Reply"] * 2),
+        ((FRONT + JOBS).replace("lookup.limit", "lookup.marks"), []),  # only its own parse knows what is in a lookup
+        ((FRONT + JOBS).replace("Reply(204)", "Reply(500)"), ["gave status 500"] * 8),
+        (FRONT + NAMED, []),
+        (FRONT + NAMED.replace("(field, job):", "(field):"), ["named(field) cannot be called with (field, job)"]),
+        (FRONT + NAMED.replace(", field)", ")"), ["gave NoneType back, not str"] * 48),
+        (FRONT + NAMED.replace(", field)", ", 'body')"), ["named of 'no_such_field' for generate", "edit", "video"]),
+        (FRONT + NAMED.replace('"film"', '""'), ["named of 'video' for generate gave ''", "edit", "video"]),
+        (FRONT + NAMED.replace(".get(field, field)", "[field]"), ["raised KeyError"] * 48),
+        (BACK + TASKS, []),
+        (BACK + TASKS.replace("handle['id']", "handle['id'][0]['x']"), []),  # only its author knows the handle
+        (BACK + TASKS.replace("return Call", "Call"), ["poll of a sample gave NoneType", "cancel of a sample gave"]),
         (BACK.replace('raise Fault("empty", "nothing came")', "return 1"), ["gave int back, not Result or Ticket"] * 2),
         (
             BACK.replace('raise Fault("empty", "nothing came")', "return Result(())").replace("Fault\n", "Result\n"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import av
 import httpx
 from PIL import Image
 
@@ -17,6 +19,9 @@ EDITS = "/openai/v1/images/edits"
 LINKAI = "/linkai/v1/images/generations"
 ARK = "/ark/api/v3/images/generations"
 FLASH = "/google/v1beta/models/gemini-3.1-flash-image:generateContent"
+VIDEOS = "/openai/v1/videos"
+TASKS = "/ark/api/v3/contents/generations/tasks"
+VEO = "/google/v1beta/models/veo-3.1-generate-preview:predictLongRunning"
 STREAM = "/google/v1beta/models/gemini-3.1-flash-image:streamGenerateContent?alt=sse"
 
 
@@ -72,3 +77,50 @@ def result_images(answer: Mapping[str, Any]) -> list[bytes]:
 def b64_images(answer: Mapping[str, Any]) -> list[bytes]:
     """The pictures of an images answer."""
     return [base64.b64decode(one["b64_json"], validate=True) for one in answer["data"]]
+
+
+@dataclass(frozen=True)
+class Film:
+    """What a film turned out to be, all of its frames decoded; `first` is the first of them."""
+
+    codec: str
+    pixels: str
+    width: int
+    height: int
+    seconds: float
+    frames: int
+    rate: float
+    first: Image.Image
+
+
+def opened_film(data: bytes) -> Film:
+    with av.open(io.BytesIO(data), "r") as container:
+        stream = container.streams.video[0]
+        frames: list[Any] = list(container.decode(stream))
+        return Film(
+            stream.codec_context.name,
+            str(stream.codec_context.pix_fmt),
+            stream.codec_context.width,
+            stream.codec_context.height,
+            (container.duration or 0) / 1_000_000,
+            len(frames),
+            float(stream.average_rate or 0),
+            frames[0].to_image(),
+        )
+
+
+def is_film(data: bytes, width: int, height: int, seconds: float) -> bool:
+    """Whether it is an H.264 film of these pixels, as long as asked to a frame."""
+    film = opened_film(data)
+    sized = (film.codec, film.width, film.height) == ("h264", width, height)
+    return sized and abs(film.seconds - seconds) <= 1 / film.rate and film.frames == round(seconds * film.rate)
+
+
+async def ended(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
+    """What a task's path says once it says no more that it is under way."""
+    while True:
+        answer = await client.get(path)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        if body.get("status") not in ("queued", "running", "in_progress") and (body.get("done") or "status" in body):
+            return body

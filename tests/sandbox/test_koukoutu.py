@@ -116,6 +116,18 @@ async def test_tasks(quick: httpx.AsyncClient, model: str, fields: dict[str, str
     assert opened((await quick.get(data["result_file"])).content).size == size
 
 
+async def test_tasks_that_fail_or_take_their_time(quick: httpx.AsyncClient) -> None:
+    for fault, complaint in (("fail", "处理失败"), ("refuse=output", "图片内容审核不通过")):
+        fields = {"model_key": "image-to-image", "prompt": f"a fox sandbox:{fault}"}
+        begun = (await sent(quick, ASYNC, badge(), **fields)).json()
+        assert (await finished(quick, begun["data"]["task_id"]))["message"] == complaint
+    slow = (await sent(quick, ASYNC, badge(), model_key="image-to-image", prompt="sandbox:take=60")).json()
+    told = (await quick.post(QUERY, data={"task_id": str(slow["data"]["task_id"]), "response": "url"})).json()
+    assert (told["message"], told["data"]["state"]) == ("running", 0)
+    report = (await quick.get("/_sandbox/calls")).json()
+    assert (report["tasks"], report["by_kind"]["koukoutu"]["submit"]) == ({"koukoutu": 3}, 3)
+
+
 async def test_a_shadow_needs_a_transparent_png(quick: httpx.AsyncClient) -> None:
     assert (await sent(quick, ASYNC, badge(), model_key="image-shadow-v3")).json()["code"] == 422
     begun = (await sent(quick, ASYNC, png(100, 100, alpha=255), model_key="image-shadow-v3")).json()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from koci_proxy.sandbox import Options
-from koci_proxy.sandbox.mischief import WHAT, Mischief, Plot, in_prompt, parse
+from koci_proxy.sandbox.mischief import WHAT, Mischief, Plot, in_prompt, parse, taking
 
 
 @pytest.mark.parametrize(
@@ -19,6 +22,8 @@ from koci_proxy.sandbox.mischief import WHAT, Mischief, Plot, in_prompt, parse
         ("overloaded", Mischief("overloaded")),
         ("refuse=output", Mischief("refuse", "output")),
         (" cut-before ", Mischief("cut-before")),
+        ("take=0.5", Mischief("take", "0.5")),
+        ("fail", Mischief("fail")),
         ("empty=4", Mischief("empty", "4")),
     ],
 )
@@ -35,7 +40,7 @@ def test_every_word_parses_bare(what: str) -> None:
     ("spec", "hint"),
     [
         ("refues", "did you mean 'refuse'?"),
-        ("castle", "there are: slow, hang"),
+        ("castle", "there are: slow, take, hang"),
         ("", "no such"),
         ("slow=x", "takes a number"),
         ("slow=-1", "takes a number"),
@@ -59,10 +64,42 @@ def test_parse_refuses(spec: str, hint: str) -> None:
         ("a fox sandbox:slow=0.5.", Mischief("slow", "0.5")),
         ("a fox (sandbox:limit=3) and more", Mischief("limit", "3")),
         ("sandbox:cut-before", Mischief("cut-before")),
+        ("sandbox:take=3 a fox sandbox:fail", Mischief("fail")),
+        ("sandbox:take=3", None),
     ],
 )
 def test_in_prompt(prompt: str, found: Mischief | None) -> None:
     assert in_prompt(prompt) == found
+
+
+@pytest.mark.parametrize(
+    ("mischief", "prompt", "seconds"),
+    [
+        (None, "a fox", None),
+        (None, "a fox sandbox:take", 10.0),
+        (Mischief("fail"), "sandbox:fail sandbox:take=0.5", 0.5),
+        (Mischief("take", "7"), "a fox", 7.0),
+        (Mischief("take", "7"), "sandbox:take=3", 3.0),
+        (Mischief("slow", "7"), "a fox", None),
+    ],
+)
+def test_how_long_a_task_takes(mischief: Mischief | None, prompt: str, seconds: float | None) -> None:
+    assert taking(mischief, prompt) == seconds
+
+
+def test_a_fault_may_be_for_one_kind_of_calls() -> None:
+    plot = Plot(None, 1.0, {}, 0)
+    plot.set("error", on="look", times=2)
+    hit = Mischief("error", "500")
+    assert plot.pick(None, "", "k", "submit") is None
+    assert [plot.pick(None, "", "k", "look") for _ in range(3)] == [hit, hit, None]
+    assert plot.host() is None
+    plot.set("cut", on="download", times=1)
+    assert [plot.host(), plot.host()] == [Mischief("cut"), None]
+    plot.set("cut")
+    assert plot.host() is None, "what stands for all calls is not about links"
+    with pytest.raises(ValueError, match="one of submit, look, download, cancel"):
+        plot.set("cut", on="upload")
 
 
 def test_the_nearest_word_wins() -> None:
@@ -78,6 +115,12 @@ def test_the_nearest_word_wins() -> None:
     assert plot.pick(None, "", "other") == Mischief("hang")
 
 
+def test_the_page_names_every_word() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    table = page.partition("| word | what happens |")[2].partition("\n\n")[0]
+    assert re.findall(r"(?m)^\| `([a-z-]+)` \|", table) == list(WHAT)
+
+
 def test_the_seed_fixes_who_is_hit() -> None:
     def hits(seed: int) -> list[bool]:
         plot = Plot("error", 0.3, {}, seed)
@@ -88,7 +131,8 @@ def test_the_seed_fixes_who_is_hit() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"fault": "nope"}, {"key_faults": {"k": "nope"}}, {"fault_rate": 2}, {"latency": -1}]
+    "wrong",
+    [{"fault": "nope"}, {"key_faults": {"k": "nope"}}, {"fault_rate": 2}, {"latency": -1}, {"film_seconds": -1}],
 )
 def test_options_fail_at_once(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"nope|share|seconds"):

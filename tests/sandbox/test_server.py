@@ -69,6 +69,6 @@ def test_serves_until_a_signal(name: signal.Signals) -> None:
 
 
 def test_import_is_light() -> None:
-    code = "import sys, koci_proxy.sandbox; print([m for m in ('PIL', 'httpx', 'uvicorn') if m in sys.modules])"
+    code = "import sys, koci_proxy.sandbox; print([m for m in ('PIL', 'av', 'httpx', 'uvicorn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

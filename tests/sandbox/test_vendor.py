@@ -238,8 +238,11 @@ async def test_calls_are_counted(client: httpx.AsyncClient) -> None:
     assert report["total"] == 3
     assert report["by_key"] == {"1234": 2, "9999": 1}
     assert report["by_shape"] == {"openai": 1, "linkai": 1, "google": 1}
+    assert report["by_kind"] == {"openai": {"submit": 1}, "linkai": {"submit": 1}, "google": {"submit": 1}}
+    assert (report["orders"], report["tasks"]) == ({"openai": 1, "google": 1}, {})
     await client.delete("/_sandbox/calls")
-    assert (await client.get("/_sandbox/calls")).json() == {"calls": [], "total": 0, "by_key": {}, "by_shape": {}}
+    empty: dict[str, Any] = {name: {} for name in ("by_key", "by_shape", "by_kind", "orders", "tasks")}
+    assert (await client.get("/_sandbox/calls")).json() == {"calls": [], "total": 0, "fetches": 0, **empty}
 
 
 async def test_last_call_as_it_arrived(client: httpx.AsyncClient) -> None:

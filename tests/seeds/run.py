@@ -2,8 +2,8 @@
 
 `python -m tests.seeds.run` prints one line each. A folder beside this file is a document, a file in it a sample; lost
 line breaks and indentation are put back, nothing else. Those in Python end in `.py.txt`, so that no tool takes them for
-code of ours and tidies them. A `.json` is printed as a request's body only, and is sent with curl. The samples for
-videos are left out: this proxy makes none yet.
+code of ours and tidies them. A `.json` is printed as a request's body only, an `.http` as a request's first line only;
+both are sent with curl. A sample that begins a film ends when the film has come, asked for as its document says.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from tests.e2e.films import assert_film
 from tests.e2e.pictures import png, seen
 from tests.e2e.processes import House, ask, proxy, sandbox
 from tests.e2e.sdks import folders
@@ -35,7 +36,7 @@ HOSTS = {
     "https://api.aiearth.dev": "/openai",
     "https://api.link-ai.tech": "/linkai",
 }
-KEYS = ("sk-koci_your_api_key", "sk-your-api-key", "sk-xxxx", "YOUR_API_KEY")
+KEYS = ("sk-koci_your_api_key", "sk-your-api-key", "sk-xxxx", "YOUR_API_KEY", "<访问令牌>")
 # Pictures of others: a link to one that the proxy has made before.
 LINKS = {
     "https://filesystem.site/cdn/20260422/e15276c9f0f1ff1a4a0deb61273886.webp": "webp",
@@ -55,6 +56,13 @@ VALUES = {
 }
 # A sample that goes on from another: what of that comes before it, up to the word.
 BEFORE = {"kocodeimg/openai-edit-mask.py": ("kocodeimg/openai-edit.py.txt", "response = ")}
+# A word that stands for what the answer to another sample has under that name.
+ANSWERS = {"{task_id}": "kocodeimg/native-video.sh"}
+# The film of a sample: its pixels and seconds.
+FILMS = {
+    "kocodeimg/native-video.sh": (1280, 720, 8),
+    "kocodeimg/native-video-stream.http": (1280, 720, 8),
+}
 # Where a printed body goes, as its document says above it.
 ADDRESSES = {
     "kocodeimg": "https://your-domain.com/antigravity/v1beta/models/gemini-3.1-flash-image:generateContent",
@@ -65,31 +73,35 @@ ADDRESSES = {
 REQUIRE = 'data:text/javascript,import m from "node:module"; globalThis.require = m.createRequire(process.cwd() + "/")'
 
 HERE = Path(__file__).parent
-SAMPLES = sorted(path for kind in ("sh", "py.txt", "mjs", "json") for path in HERE.glob(f"*/*.{kind}"))
+SAMPLES = sorted(path for kind in ("sh", "py.txt", "mjs", "json", "http") for path in HERE.glob(f"*/*.{kind}"))
 SECONDS = 120
-# What an answer holds in text: a link to a picture of the proxy's, or base64 of a picture.
+# What an answer holds in text: a link to a picture or a film of the proxy's, base64 of a picture, a film's id.
+FILM = re.compile(r"http://127\.0\.0\.1:\d+/storage/\w+/[a-z0-9]+\.mp4")
+TASK = re.compile(r'"task_id": ?"(\w+)"')
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/storage/images/[a-z0-9]+\.(?:png|jpg|webp)")
 BASE64 = re.compile(r'"data": ?"([A-Za-z0-9+/]{100,}=*)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a sample: its exit code, what it printed, the pictures that came, and how long it took."""
+    """What came of a sample: its exit code, what it printed, the pictures or films that came, and how long it took."""
 
     code: int
     said: str
-    pictures: tuple[tuple[str, tuple[int, int]], ...]
+    shown: tuple[tuple[str, tuple[int, int]], ...]  # format and pixels of each
     seconds: float
 
     @property
     def good(self) -> bool:
-        return self.code == 0 and bool(self.pictures)
+        return self.code == 0 and bool(self.shown)
 
     def __str__(self) -> str:
         if not self.good:
-            return f"exit {self.code}, {len(self.pictures)} pictures: {' '.join(self.said.split())[-400:]}"
-        each = (f"picture {width}x{height} {kind.lower()}" for kind, (width, height) in self.pictures)
-        return ", ".join(each)
+            return f"exit {self.code}, {len(self.shown)} pictures: {' '.join(self.said.split())[-400:]}"
+        return ", ".join(
+            f"{'film' if kind == 'MP4' else 'picture'} {width}x{height} {kind.lower()}"
+            for kind, (width, height) in self.shown
+        )
 
 
 def name(sample: Path) -> str:
@@ -110,28 +122,37 @@ def opened() -> Iterator[House]:
 
 
 def run(house: House, sample: Path) -> Outcome:
-    """Runs one sample in a folder of its own, with the files there that the samples read."""
+    """Runs one sample in a folder of its own, and looks at what it brought."""
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        given = files()
-        for file, content in given.items():
-            (folder / file).write_bytes(content)
-        script = folder / name(sample).partition("/")[2]
-        script.write_text(text(house, sample, given), encoding="utf-8")
+        folder, given = Path(place), files()
         begun = time.monotonic()
-        done = subprocess.run(
-            command(house, sample, script),
-            cwd=folder,
-            env=environment(),
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            timeout=SECONDS,
-        )
+        done = ran(house, sample, folder, given)
+        told = done.stdout + "".join(story(house, id) for id in TASK.findall(done.stdout))
         seconds = time.monotonic() - begun
         saved = [path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file() and path.name not in given]
-        said = done.stdout + (done.stderr if done.returncode else "")  # of one that went well that is curl's table
-        return Outcome(done.returncode, said, tuple(found(saved, done.stdout)), seconds)
+        said = told + (done.stderr if done.returncode else "")  # of one that went well that is curl's table
+        try:
+            shown = (*found(saved, told), *films(sample, told, folder / "film.mp4"))
+        except AssertionError as error:
+            return Outcome(done.returncode, f"{said} {error!r}", (), seconds)
+        return Outcome(done.returncode, said, shown, seconds)
+
+
+def ran(house: House, sample: Path, folder: Path, given: dict[str, bytes]) -> subprocess.CompletedProcess[str]:
+    """A sample that has run in a folder, with the files there that the samples read."""
+    for file, content in given.items():
+        (folder / file).write_bytes(content)
+    script = folder / name(sample).partition("/")[2]
+    script.write_text(text(house, sample, given), encoding="utf-8")
+    return subprocess.run(
+        command(house, sample, script),
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=SECONDS,
+    )
 
 
 def text(house: House, sample: Path, given: dict[str, bytes]) -> str:
@@ -147,6 +168,9 @@ def text(house: House, sample: Path, given: dict[str, bytes]) -> str:
         printed = printed.replace(words, base64.b64encode(given[file]).decode())
     for words, value in VALUES.items():
         printed = printed.replace(words, value)
+    for words, other in ANSWERS.items():
+        if words in printed:
+            printed = printed.replace(words, task(house, HERE / other))
     return addressed(house, printed)
 
 
@@ -168,6 +192,9 @@ def command(house: House, sample: Path, script: Path) -> list[str]:
             # An import is looked for beside its file.
             (script.parent / "node_modules").symlink_to(folders.node() / "node_modules")
             return ["node", "--import", REQUIRE, script.name]
+        case ".http":
+            method, url = script.read_text(encoding="utf-8").split()
+            return ["curl", "-X", method, url, "-H", f"Authorization: Bearer {house.key}"]
     url = addressed(house, ADDRESSES[sample.parent.name])
     headers = (f"Authorization: Bearer {house.key}", "Content-Type: application/json")
     return ["curl", url, "-H", headers[0], "-H", headers[1], "--data-binary", f"@{script.name}"]
@@ -205,6 +232,32 @@ def made(house: House, kind: str) -> str:
     return link
 
 
+def task(house: House, sample: Path) -> str:
+    """The id of the film that a sample begins."""
+    with tempfile.TemporaryDirectory() as place:
+        (id,) = TASK.findall(ran(house, sample, Path(place), files()).stdout)
+    assert isinstance(id, str)
+    return id
+
+
+def story(house: House, id: str) -> str:
+    """What is told of a film until it has ended."""
+    url = f"{house.url}/api/videos/{id}/stream"
+    request = urllib.request.Request(url, headers={"authorization": f"Bearer {house.key}"})
+    with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+        return str(answer.read(), "utf-8")
+
+
+def films(sample: Path, told: str, path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Format and pixels of the films that are linked to; `AssertionError` for one that is not as FILMS has it."""
+    for link in dict.fromkeys(FILM.findall(told)):
+        with urllib.request.urlopen(link, timeout=SECONDS) as answer:
+            path.write_bytes(answer.read())
+        width, height, seconds = FILMS[name(sample)]
+        assert_film(path, width, height, seconds)
+        yield "MP4", (width, height)
+
+
 def found(saved: list[bytes], said: str) -> Iterator[tuple[str, tuple[int, int]]]:
     """Format and pixels of what a sample saved; if it saved no picture, of what it printed or linked to."""
     kept = [each for content in saved for each in decoded(content)]
@@ -227,7 +280,7 @@ def decoded(content: bytes) -> list[tuple[str, tuple[int, int]]]:
 
 
 def main() -> int:
-    """0 when every sample brought a picture."""
+    """0 when every sample brought a picture or a film."""
     bad = 0
     with opened() as house:
         for sample in samples():

@@ -1,4 +1,4 @@
-"""Every sample of the owner's documents runs as printed, and a picture comes."""
+"""Every sample of the owner's documents runs as printed, and a picture or a film comes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def house() -> Iterator[House]:
 def test_it_runs_as_printed(house: House, sample: Path) -> None:
     outcome = seeds.run(house, sample)
     assert outcome.code == 0, outcome.said
-    assert outcome.pictures, outcome.said
+    assert outcome.shown, outcome.said
+    assert ("MP4" in dict(outcome.shown)) is (seeds.name(sample) in seeds.FILMS)
 
 
 @pytest.mark.sockets
@@ -37,9 +38,18 @@ def test_a_sample_without_a_picture_is_bad(house: House, tmp_path: Path) -> None
     assert "model_not_found" in str(outcome)
 
 
+@pytest.mark.sockets
+def test_a_film_of_other_pixels_is_bad(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(seeds.FILMS, "kocodeimg/native-video.sh", (720, 1280, 8))
+    outcome = seeds.run(house, seeds.HERE / "kocodeimg" / "native-video.sh")
+    assert outcome.code == 0
+    assert not outcome.good
+    assert "AssertionError" in str(outcome)
+
+
 def test_all_of_them_are_here() -> None:
     assert Counter(path.parent.name for path in seeds.SAMPLES) == {
-        "kocodeimg": 19,
+        "kocodeimg": 21,
         "koukoutu": 1,
         "aioagi": 4,
         "linkai": 7,
@@ -48,6 +58,6 @@ def test_all_of_them_are_here() -> None:
 
 def test_what_is_put_in_place_is_printed_somewhere() -> None:
     printed = "\n".join(path.read_text(encoding="utf-8") for path in seeds.SAMPLES)
-    tables = (seeds.HOSTS, seeds.KEYS, seeds.LINKS, seeds.CONTENTS, seeds.VALUES)
+    tables = (seeds.HOSTS, seeds.KEYS, seeds.LINKS, seeds.CONTENTS, seeds.VALUES, seeds.ANSWERS)
     assert not [words for table in tables for words in table if words not in printed]
-    assert seeds.BEFORE.keys() <= {seeds.name(path) for path in seeds.SAMPLES}
+    assert seeds.BEFORE.keys() | seeds.FILMS.keys() <= {seeds.name(path) for path in seeds.SAMPLES}

@@ -45,4 +45,13 @@ NAMES_WIDE = replace(NAMES, default_ratio="16:9")
 NAMES_AUTO = replace(NAMES, ratios=("auto", *TEN), default_ratio="auto")
 RATIO = SizeRules("ratio", table={"1K": {"1:1": (1024, 1024), "16:9": (1344, 768), "9:16": (768, 1344)}})
 RATIO_BLIND = SizeRules("ratio", ratios=("1:1", "16:9", "9:16"))
+# Films: a tier is the short edge, and one of the tiers has fewer ratios than the other.
+FILM = SizeRules(
+    "tier_ratio",
+    tiers=("720p", "1080p"),
+    ratios=("16:9", "9:16"),
+    table={"720p": {"16:9": (1280, 720), "9:16": (720, 1280)}, "1080p": {"16:9": (1920, 1080)}},
+    default_tier="720p",
+    default_ratio="16:9",
+)
 NONE = SizeRules("none")

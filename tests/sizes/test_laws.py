@@ -12,7 +12,7 @@ from koci_proxy import sizes
 from koci_proxy.facts import SizeRules
 from koci_proxy.types import Size
 
-from .cards import BOTH, FIXED, FREE, NAMES, NAMES_AUTO, NONE, RATIO, RATIO_BLIND, TABLE, TEN
+from .cards import BOTH, FILM, FIXED, FREE, NAMES, NAMES_AUTO, NONE, RATIO, RATIO_BLIND, TABLE, TEN
 
 POLICIES: st.SearchStrategy[sizes.Policy] = st.sampled_from(["nearest", "cover"])
 NAMED = st.builds(Size, st.sampled_from(list(sizes.TIERS)), st.sampled_from([*TEN, "1:3", "3:1", "7:5", "1:8"]))
@@ -54,7 +54,7 @@ def test_the_ratio_is_kept_where_bounds_allow(asked: Size, policy: sizes.Policy)
 
 
 @settings(max_examples=100, deadline=None)
-@given(ASKED, st.sampled_from([TABLE, NAMES, NAMES_AUTO, RATIO, RATIO_BLIND, FIXED, BOTH, NONE]), POLICIES)
+@given(ASKED, st.sampled_from([TABLE, NAMES, NAMES_AUTO, RATIO, RATIO_BLIND, FIXED, BOTH, FILM, NONE]), POLICIES)
 def test_what_is_sent_is_never_bent_again(asked: Size, rules: SizeRules, policy: sizes.Policy) -> None:
     first = sizes.resolve(asked, rules, policy)
     again = sizes.resolve(first.size, rules, policy)

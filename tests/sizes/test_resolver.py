@@ -10,7 +10,7 @@ from koci_proxy import sizes
 from koci_proxy.facts import SizeRules
 from koci_proxy.faults import Fault
 
-from .cards import BOTH, FIXED, FREE, NAMES, NAMES_AUTO, NAMES_WIDE, NONE, RATIO, RATIO_BLIND, TABLE
+from .cards import BOTH, FILM, FIXED, FREE, NAMES, NAMES_AUTO, NAMES_WIDE, NONE, RATIO, RATIO_BLIND, TABLE
 
 
 def sent(
@@ -107,6 +107,21 @@ def test_pixels_by_table(asked: str, rules: SizeRules, expected: str, notes: lis
         ("3K", NAMES_AUTO, "4K", None, ["bent"]),
         ("1K 4:3", NAMES_AUTO, "1K 4:3", (1024, 768), []),
         ("1K 16:9", SizeRules("tier_ratio"), "1K 16:9", (1024, 576), []),
+        ("720p 16:9", FILM, "720p 16:9", (1280, 720), []),
+        ("1280x720", FILM, "720p 16:9", (1280, 720), []),
+        ("720x1280", FILM, "720p 9:16", (720, 1280), []),
+        ("1920x1080", FILM, "1080p 16:9", (1920, 1080), []),
+        ("1080p", FILM, "1080p 16:9", (1920, 1080), ["defaulted"]),
+        ("9:16", FILM, "720p 9:16", (720, 1280), ["defaulted"]),
+        ("1080p 9:16", FILM, "720p 9:16", (720, 1280), ["bent"]),
+        ("720p 1:1", FILM, "720p 16:9", (1280, 720), ["bent"]),
+        ("1:1", FILM, "720p 16:9", (1280, 720), ["defaulted", "bent"]),
+        ("480p 16:9", FILM, "720p 16:9", (1280, 720), ["bent"]),
+        ("512 16:9", FILM, "720p 16:9", (1280, 720), ["bent"]),
+        ("1K 16:9", FILM, "720p 16:9", (1280, 720), ["bent"]),
+        ("2K 16:9", FILM, "1080p 16:9", (1920, 1080), ["bent"]),
+        ("4K 16:9", FILM, "1080p 16:9", (1920, 1080), ["bent"]),
+        ("720p 16:9", TABLE, "1K 16:9", (1376, 768), ["bent"]),
         ("auto", TABLE, "auto", None, []),
     ],
 )
@@ -159,6 +174,9 @@ def test_ratio_and_none_wires(
         ("1.5K 16:9", NAMES_AUTO, "2K 16:9"),
         ("16:9", RATIO, "16:9"),
         ("1920x1080", RATIO_BLIND, "16:9"),
+        ("1300x720", FILM, "1080p 16:9"),
+        ("1K 16:9", FILM, "720p 16:9"),
+        ("720p 1:1", FILM, "720p 16:9"),
     ],
 )
 def test_cover(asked: str, rules: SizeRules, expected: str) -> None:
@@ -193,6 +211,8 @@ def test_exact_lets_through(asked: str, rules: SizeRules, expected: str) -> None
         ("2K 16:9", RATIO, "ratios 1:1"),
         ("1080x1920", RATIO_BLIND, "ratios 1:1"),
         ("2K", NONE, "auto"),
+        ("1:1", FILM, "tiers 720p, 1080p; ratios 16:9, 9:16; the nearest is 720p 16:9"),
+        ("1080p 9:16", FILM, "the nearest is 720p 9:16"),
     ],
 )
 def test_exact_refuses_and_says_what_is_allowed(asked: str, rules: SizeRules, words: str) -> None:

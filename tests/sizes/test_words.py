@@ -20,6 +20,9 @@ from koci_proxy.types import AUTO, Size
         ("2k", Size("2K")),
         ("1.5k", Size("1.5K")),
         ("512", Size("512")),
+        ("720p", Size("720p")),
+        ("1080P", Size("1080p")),
+        ("480p 9:16", Size("480p", "9:16")),
         ("16:9", Size(ratio="16:9")),
         ("016:09", Size(ratio="16:9")),
         ("21:9", Size(ratio="21:9")),
@@ -62,6 +65,9 @@ def test_parse(text: str, expected: Size) -> None:
         "16:9 4:3",
         "2K 4K",
         "8K",
+        "720",
+        "360p",
+        "720p 1080p",
         "0K",
         "1024",
         "large",
@@ -135,10 +141,44 @@ def test_check_refuses_what_no_text_could_say(size: Size) -> None:
         ("1.5K", "1:1", 16, (1536, 1536)),
         ("512", "4:3", 1, (512, 384)),
         ("3K", "1:1", 1, (3072, 3072)),
+        ("720p", "16:9", 1, (1280, 720)),
+        ("720p", "9:16", 1, (720, 1280)),
+        ("720p", "1:1", 1, (720, 720)),
+        ("1080p", "16:9", 1, (1920, 1080)),
+        ("1080p", "21:9", 1, (2520, 1080)),
+        ("480p", "16:9", 1, (854, 480)),
+        ("480p", "4:3", 1, (640, 480)),
+        ("480p", "2:3", 1, (480, 720)),
+        ("480p", "16:9", 16, (848, 480)),
+        ("720p", "16:9", 3, (1278, 720)),
     ],
 )
 def test_the_house_formula(tier: str, ratio: str, step: int, expected: tuple[int, int]) -> None:
     assert sizes.formula(tier, ratio, step) == expected
+
+
+def test_tiers_of_films_stand_among_the_others_by_their_long_edge() -> None:
+    assert sorted(sizes.TIERS, key=sizes.edge) == [
+        *("512", "480p", "1K", "720p", "1.5K", "1080p", "2K", "3K", "4K"),
+    ]
+    for tier in ("480p", "720p", "1080p"):
+        assert sizes.edge(tier) == max(sizes.formula(tier, "16:9"))
+
+
+@pytest.mark.parametrize(
+    ("tier", "pixels", "expected"),
+    [
+        ("1K", (1024, 1024), True),
+        ("1K", (1025, 8), False),
+        ("720p", (1280, 720), True),
+        ("720p", (720, 1280), True),
+        ("720p", (1680, 720), True),
+        ("480p", (720, 720), False),
+        ("720p", (1920, 1080), False),
+    ],
+)
+def test_what_a_tier_holds(tier: str, pixels: tuple[int, int], expected: bool) -> None:
+    assert sizes.holds(tier, pixels) is expected
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Twenty-two points on which public sources disagree, and what this house does: a test for each.
 
-A test has the number of its row. What is about films waits until there are some.
+A test has the number of its row.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from koci_proxy import address
 from koci_proxy.facts import Limits
 from koci_proxy.faults import Fault
+from koci_proxy.fit import fit, set_fields
 from koci_proxy.sandbox.google import TOKENS
 from koci_proxy.types import Job, Media, Result, Size, Ticket
 from koci_proxy.wire import Call, Form, Json, Raw, Reply
@@ -18,13 +20,6 @@ from tests.dialects.wires import DOORS, VENDORS, asked, picture, plain, post
 
 from .rows import all_told
 from .shipped import HOUSE, REAL, card, sent, target
-
-FILMS = "about films, of which there are none yet: "
-LATER = {
-    12: FILMS + "whether Veo takes a seed",
-    13: FILMS + "eight seconds always, or four, six and eight",
-    22: FILMS + "whether their paths take a login's token or a key",
-}
 
 FLASH, PRO = "google/gemini-3.1-flash-image", "google/gemini-3-pro-image"
 CUT = Job("m", "", task="cutout", inputs=(picture(),), dialect="koukoutu")
@@ -138,6 +133,23 @@ def test_conflict_11_two_ratios_that_a_relay_offers_and_the_vendor_does_not_list
         assert width / height == pytest.approx(int(ratio[0]) / int(ratio[2]), rel=0.01)
 
 
+def test_conflict_12_whether_veo_takes_a_seed() -> None:
+    """Google's page says so, its client refuses to send one: a seed that comes is passed on, and nothing is made up."""
+    parameters = {"seed": 7, "durationSeconds": 8, "aspectRatio": "16:9"}
+    for asks in (parameters, {name: value for name, value in parameters.items() if name != "seed"}):
+        body = {"instances": [{"prompt": "a fox"}], "parameters": asks}
+        film = asked("gemini", post("models/veo-3.1-generate-preview:predictLongRunning", body))
+        assert plain(VENDORS["gemini"].encode(film, target("google/veo-3.1")).body)["parameters"] == asks
+
+
+@pytest.mark.parametrize("seconds", [None, 4.0, 6.0, 8.0])
+def test_conflict_13_eight_seconds_always_or_four_six_and_eight(seconds: float | None) -> None:
+    """KoCodeImg's name has eight, whatever is asked; by Google's name each of the three is made."""
+    for name, made in (("veo-3-1", 8.0), ("veo-3.1-generate-preview", seconds or 8.0)):
+        job = set_fields(Job(name, "a fox", task="video", seconds=seconds), HOUSE.models[name].set)
+        assert fit(job, card("google/veo-3.1")).seconds == made
+
+
 def test_conflict_14_the_4k_table_of_seedream_4_0() -> None:
     """The newer one: sizes of the older are over the limit of its own page."""
     rules = card("ark/seedream-4.0").size
@@ -212,5 +224,16 @@ def test_conflict_21_created_or_created_at() -> None:
     assert (answer["created"], "created_at" in answer) == (1757321139, False)
 
 
+@pytest.mark.parametrize("path", ["videos", "videos/v_0123456789abcdef01234567/stream", "generate"])
+def test_conflict_22_whether_films_want_a_logins_token_or_a_key(path: str) -> None:
+    """Their page says token, all others a key: as Bearer, where a token would be, or in any other place of a key."""
+    key = "sk-koci_a"
+    assert address.split(f"/api/{path}", HOUSE.platforms) == ("api", path)
+    for headers in ({"authorization": f"Bearer {key}"}, {"x-api-key": key}):
+        assert address.take_key(headers, {}) == key
+    assert address.take_key({}, {"key": key}) == key
+    assert path not in getattr(DOORS["koci"], "KEYLESS", ())
+
+
 def test_all_conflicts() -> None:
-    all_told(globals(), "conflict", LATER, 22)
+    all_told(globals(), "conflict", 22)

@@ -1,6 +1,6 @@
 """Thirty-four places where a page on Gemini, Imagen, Veo, Seedream, Koukoutu or KoCodeImg surprises.
 
-A test has the number of its row. What is about films waits until there are some.
+A test has the number of its row; those of KoCodeImg's own API, 13 to 19, are in test_kocodeimg.py.
 """
 
 from __future__ import annotations
@@ -18,26 +18,32 @@ from google import genai
 from google.genai import types as g
 
 from koci_proxy import address, jsonstream
-from koci_proxy.conversations import Conversation
 from koci_proxy.faults import Fault
 from koci_proxy.media import Bytes
-from koci_proxy.types import Done, Job, Listing, Media, Partial, Progress, Result, Size, Talk, Target, Ticket, Upload
+from koci_proxy.types import (
+    Done,
+    Job,
+    JobState,
+    Listing,
+    Lookup,
+    Media,
+    Partial,
+    Progress,
+    Result,
+    Size,
+    Target,
+    Ticket,
+    Upload,
+)
 from koci_proxy.wire import Call, Form, Json, Raw, Reply
 from koci_proxy.words import harmless
 from tests.dialects.wires import DOORS, ROOT, VENDORS, asked, captured, picture, plain, post, read
 from tests.e2e.processes import proxy, sandbox
 from tests.e2e.replays import recorded
 
+from . import test_kocodeimg
 from .rows import all_told
 from .shipped import HOUSE, REAL, sent, target
-
-FILMS = "about films, of which there are none yet: "
-LATER = {
-    15: FILMS + "the page wants the token of a login that no page describes",
-    16: FILMS + "no Veo model makes 1:1",
-    17: FILMS + "whether a reference is a first frame, a last one or neither is told by its place alone",
-    29: FILMS + "the form of the link by which Google's client fetches one",
-}
 
 ROUTES = """
 platforms: {google: gemini}
@@ -196,43 +202,6 @@ def test_trap_12_two_packages_are_called_sseclient() -> None:
     assert [(each.event, each.data) for each in sseclient.SSEClient(stream).events()] == [("progress", "30")]
 
 
-# --- KoCodeImg's own API --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", ["/api/generate", "/api/generate/img2img", "/api/conversations"])
-def test_trap_13_some_paths_end_in_a_slash_and_some_do_not(path: str) -> None:
-    """Nothing is redirected: a POST would not follow. Either spelling is the path."""
-    assert address.split(path, HOUSE.platforms) == address.split(path + "/", HOUSE.platforms)
-    assert address.split(path, HOUSE.platforms) == ("api", path.removeprefix("/api/"))
-
-
-def test_trap_14_a_conversation_is_required_and_how_one_is_made_is_not_said() -> None:
-    """POST conversations/ makes one, without a body too; its id has both names; a request without one says so."""
-    koci = DOORS["koci"]
-    assert koci.schema(Call("POST", "conversations")) is None
-    assert koci.parse(Call("POST", "conversations")) == Talk("make")
-    said = plain(koci.talked(Talk("make"), [Conversation("c1", "", 0.0)]).body)
-    assert said["id"] == said["conversation_id"] == "c1"
-    with pytest.raises(Fault, match="POST conversations/"):
-        koci.parse(post("generate", {"prompt": "a fox"}))
-
-
-def test_trap_18_one_stream_names_its_events_and_the_other_does_not() -> None:
-    """Every event of a picture's stream has its name. (The one without names is that of films.)"""
-    wish, koci = Job("m", "a fox"), DOORS["koci"]
-    events = [Progress(None), Progress(30), Done(Result((Media(url=LINK),)))]
-    frames = [frame for event in events for frame in koci.frame(event, wish)]
-    assert [frame.event for frame in (*frames, koci.fail_frame(Fault("down", "no"), wish))] == [
-        *("status", "progress", "complete", "error")
-    ]
-
-
-def test_trap_19_the_word_for_done_is_complete() -> None:
-    """Not completed, nor succeeded, which are OpenAI's and others' words."""
-    [frame] = DOORS["koci"].frame(Done(Result((Media(url=LINK),))), Job("m", "a fox"))
-    assert frame.data["status"] == frame.event == "complete"
-
-
 def test_trap_20_samples_disagree_about_the_type_of_a_picture() -> None:
     """JPEG in one, PNG in the other: an answer's `mimeType` is what its bytes are, whatever the vendor said."""
     jpeg = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(40)).decode()
@@ -310,8 +279,9 @@ def test_trap_27_a_task_id_is_an_integer_progress_a_string_and_1k_is_small() -> 
     looked = answered("koukoutu", {"code": 200, "data": under_way}, KOUKOUTU, CUT)
     assert isinstance(looked, Ticket)
     assert looked.progress == 65.71
-    assert plain(DOORS["koukoutu"].accepted("176", CUT).body)["data"] == {"task_id": 176}
-    assert plain(DOORS["koukoutu"].progress(Progress(65.71), "176", CUT).body)["data"] == under_way
+    task = JobState("req_0123456789abcdef01234567", CUT, "running", 1.0, number="176", progress=65.71)
+    assert plain(DOORS["koukoutu"].accepted(task).body)["data"] == {"task_id": 176}
+    assert plain(DOORS["koukoutu"].progress(task).body)["data"] == under_way
     form = VENDORS["koukoutu"].encode(replace(CUT, size=Size("1K", "1:1")), target("koukoutu-async/image-extract")).body
     assert isinstance(form, Form)
     assert ("resolution", "1k") in form.fields
@@ -326,6 +296,22 @@ def test_trap_28_google_refuses_a_tier_in_small_letters() -> None:
     assert [str(note) for note in wish.notes] == ["imageSize: renamed (2k → 2K)"]
     config = plain(VENDORS["gemini"].encode(wish, GEMINI).body)["generationConfig"]
     assert config["imageConfig"] == {"aspectRatio": "16:9", "imageSize": "2K"}
+
+
+def test_trap_29_googles_client_goes_by_the_letters_of_a_films_link() -> None:
+    """It wants https, `files/` and small letters and digits; of an http link it makes a path that is understood."""
+    hex = "0123456789abcdef01234567"
+    film = Job("veo-3.1", "a fox", task="video", dialect="gemini")
+    vendors = Media(url="https://generativelanguage.googleapis.com/v1beta/files/AbC-9_x:download?alt=media")
+    state = JobState(f"req_{hex}", film, "succeeded", 1.0, "http://house.example/google", result=Result((vendors,)))
+    response = plain(DOORS["gemini"].progress(state).body)["response"]
+    uri = response["generateVideoResponse"]["generatedSamples"][0]["video"]["uri"]
+    assert re.fullmatch(r"https://house\.example/google/(?:\w+/)*files/[a-z0-9]+:download\?alt=media", uri)
+    asked_by_clients = (uri.partition("files/")[2], f"{uri.replace('https://', 'http://')}:download?alt=media")
+    for words in asked_by_clients:
+        found = address.split(f"/google/v1/files/{words.removesuffix('?alt=media')}", HOUSE.platforms)
+        assert found is not None
+        assert asked("gemini", Call("GET", found[1], {"alt": "media"})) == Lookup("content", f"req_{hex}", 0)
 
 
 @pytest.mark.parametrize("release", ["1.47.0", "2.34.0", "3.4.0"])
@@ -390,4 +376,4 @@ def test_trap_34_base64_is_a_third_longer_and_belongs_in_no_log() -> None:
 
 
 def test_all_traps() -> None:
-    all_told(globals(), "trap", LATER, 34)
+    all_told(vars(test_kocodeimg) | globals(), "trap", 34)

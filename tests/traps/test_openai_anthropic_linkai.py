@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from typing import Any, cast
 
 import httpx
+import httpx2
 import openai
 import pytest
 
-from koci_proxy import address, sizes
+from koci_proxy import address, facts, sizes
 from koci_proxy.app import intake
-from koci_proxy.app.callers import Desk
-from koci_proxy.callers import Callers
-from koci_proxy.facts import Limits
+from koci_proxy.app.callers import Desk, Limited
 from koci_proxy.faults import Fault
 from koci_proxy.fit import fit, unfit
-from koci_proxy.types import Caller, Done, Job, Media, Result, Size
+from koci_proxy.pace import Pace
+from koci_proxy.state import Callers
+from koci_proxy.types import Caller, Done, Job, JobState, Media, Result, Size, Status
 from koci_proxy.wire import Json, Reply
 from koci_proxy.words import retry_headers
 from tests.dialects.wires import DOORS, VENDORS, asked, captured, plain, post
@@ -30,8 +32,6 @@ from tests.e2e.replays import Request, recorded, replay
 
 from .rows import all_told
 from .shipped import HOUSE, card, target
-
-LATER = {16: "the statuses of a film (processing, complete) end the poll of OpenAI's clients: no film is made yet"}
 
 GENERATE, EDIT = "images/generations", "images/edits"
 LINK = "https://cdn.example/a.png"
@@ -226,16 +226,37 @@ def test_trap_15_a_program_that_prints_the_content_of_a_message() -> None:
     assert deltas == ["text_delta"]
 
 
-def test_trap_17_each_429_and_500_is_asked_twice_more() -> None:
+@pytest.mark.parametrize("end", ["succeeded", "partial", "refused", "failed", "cancelled", "expired"])
+def test_trap_16_words_of_another_page_end_the_poll_of_openais_clients(end: Status) -> None:
+    """`processing` and `complete` are KoCodeImg's: a client of OpenAI's waits for a film while it hears its own two."""
+    wish = Job("m", "a fox", task="video", dialect="openai")
+    states = [JobState("req_0123456789abcdef01234567", wish, status, 1.0) for status in ("queued", "running", end)]
+    states[-1] = replace(states[-1], result=Result((Media(url=LINK),)) if end in ("succeeded", "partial") else None)
+    left = iter(states)
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json=plain(DOORS["openai"].progress(next(left)).body))
+
+    with httpx2.Client(transport=httpx2.MockTransport(answer)) as http:
+        client = openai.OpenAI(base_url="http://house/openai/v1", api_key="sk-koci_a", http_client=http)
+        with pytest.warns(DeprecationWarning, match="Sora"):
+            film = client.videos.poll("video_0123456789abcdef01234567", poll_interval_ms=1)
+    assert film.status == ("completed" if end in ("succeeded", "partial") else "failed")
+    assert next(left, None) is None
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.anyio
+async def test_trap_17_each_429_and_500_is_asked_twice_more() -> None:
     """A call that was turned away does not count against the limit, and says how long to wait; a 500 stays one."""
-    desk, caller, limits = Desk(cast(Callers, None)), Caller("1", "app"), Limits(per_minute=1)
-    with desk.place(caller, limits):
-        pass
+    desk, caller = Desk(cast(Callers, None), Pace()), Caller("1", "app")
+    house, model = facts.House({}, {}, {}, {}, limits=facts.Limits(facts.Bounds(per_minute=1))), facts.Model("m", ())
+    await desk.count(caller, house, model, 1)
     waits = []
     for _ in range(3):
-        with pytest.raises(Fault) as caught, desk.place(caller, limits):
-            pass
-        waits.append(int(retry_headers(caught.value)["retry-after"]))
+        with pytest.raises(Limited) as caught:
+            await desk.count(caller, house, model, 1)
+        waits.append(int(retry_headers(caught.value.fault)["retry-after"]))
     assert waits == sorted(waits, reverse=True)
     assert 1 <= waits[-1] <= 60
     assert retry_headers(Fault("internal", "no"))["x-should-retry"] == "false"
@@ -258,4 +279,4 @@ def test_trap_18_four_statuses_are_not_enough(kind: str, status: int, code: str)
 
 
 def test_all_traps() -> None:
-    all_told(globals(), "trap", LATER, 18)
+    all_told(globals(), "trap", 18)

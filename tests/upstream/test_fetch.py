@@ -46,7 +46,7 @@ class Tank:
 @pytest.fixture
 def mocked() -> Fetcher:
     """A fetcher over the library's transport, which the mock stands in for."""
-    return Fetcher(httpx.AsyncHTTPTransport(), max_bytes=10_000)
+    return Fetcher(httpx.AsyncHTTPTransport(), max_bytes=10_000, vendor_bytes=20_000)
 
 
 async def refused(fetcher: Fetcher, url: str, **more: object) -> Fault:
@@ -300,6 +300,42 @@ async def test_what_is_allowed_is_fetched_for_real(serve: Serve, caplog: pytest.
         assert (await refused(hasty, f"{url}/stuck", blame="upstream")).kind == "slow"
         await hasty.close()
     assert "secret" not in caplog.text
+
+
+async def test_a_vendor_s_link_may_hold_more_than_an_app_s(mocked: Fetcher, httpx_mock: HTTPXMock) -> None:
+    large = PNG + bytes(15_000)
+    httpx_mock.add_response(content=large, is_reusable=True)
+    assert (await refused(mocked, URL, field="image")).kind == "too_large"
+    tank = Tank()
+    assert (await mocked.fetch(URL, tank, blame="upstream")).size == len(large)
+
+
+async def test_even_a_vendor_s_link_has_an_end(mocked: Fetcher, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(content=PNG + bytes(20_000), is_reusable=True)
+    fault = await refused(mocked, URL, blame="upstream")
+    assert (fault.kind, fault.stage) == ("garbled", "accepted")
+    assert "larger than 20000 bytes" in fault.message
+
+
+async def test_a_vendor_s_link_may_take_longer(serve: Serve) -> None:
+    at_end = asyncio.Event()
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + PNG)
+        while not at_end.is_set():  # it never falls silent and never ends
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with serve(script) as named:
+        url = named.replace("localhost", "127.0.0.1")
+        allow = frozenset({("127.0.0.1", int(url.rpartition(":")[2]))})
+        for blame, timeout, vendor_timeout in (("app", 0.2, 300), ("upstream", 30, 0.2)):
+            fetcher = Fetcher(allow=allow, timeout=timeout, vendor_timeout=vendor_timeout)
+            assert "not read within 0.2 s" in (await refused(fetcher, url, blame=blame)).message
+            await fetcher.close()
+        at_end.set()
 
 
 async def test_a_cancelled_fetch_leaves_nothing(serve: Serve) -> None:

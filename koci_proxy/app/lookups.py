@@ -1,0 +1,88 @@
+"""What an app asks about its jobs: how one stands, its story as it goes on, its film, and its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from ..faults import Fault
+from ..state.jobs import Row
+from ..types import Caller, JobState, Lookup, Media
+from ..wire import Raw, Reply
+from . import answer, naming
+from .files import send_file
+from .ordering import KEEP_ALIVE
+from .record import media_of, state_of
+from .runner import Watched
+
+if TYPE_CHECKING:
+    from .door import Visit
+
+
+async def answer_lookup(visit: Visit, lookup: Lookup, caller: Caller) -> None:
+    """Answer in the platform's own dialect; `Fault` not_found for a job that is not the caller's."""
+    runner, dialect = visit.hall.runner, visit.dialect
+    if lookup.verb == "list":
+        rows, more = await runner.book.listing(caller.id, lookup)
+        await visit.reply(dialect.listed([_state(visit, row) for row in rows], lookup, more))
+        return
+    row = await visit.hall.runner.book.find(caller.id, lookup.id)
+    if row is None or (lookup.task is not None and row.task != lookup.task):
+        raise Fault("not_found", "there is no such job under this API key, or it was kept long enough", field="id")
+    match lookup.verb:
+        case "show":
+            await visit.reply(dialect.progress(_state(visit, row)))
+        case "follow":
+            await _follow(visit, row, dialect)
+        case "content":
+            await _content(visit, row, lookup)
+        case "delete":
+            await runner.cancel(row)
+            gone = await runner.book.find(caller.id, row.id) or row
+            for media in media_of(gone):
+                runner.store.drop(media.key or "")
+            await runner.forget(gone)
+            await visit.reply(dialect.deleted(_state(visit, gone)))
+
+
+def _state(visit: Visit, row: Row) -> JobState:
+    """A job as it stands, its addresses on the platform that is asked now, and in its words."""
+    state = replace(state_of(row, visit.hall.runner.store), links=f"{visit.base}/{visit.platform}")
+    return naming.told(state, visit.dialect)
+
+
+async def _follow(visit: Visit, row: Row, dialect: ModuleType) -> None:
+    """The state as it is now, and again at each change, up to the end."""
+    await visit.begin({})
+    async for each in answer.with_pauses(Watched(visit.hall.runner, row).rows(), KEEP_ALIVE):
+        if each is None:
+            await answer.piece(visit.send, dialect.KEEP_ALIVE)
+        else:
+            await answer.frames(visit.send, dialect.story(_state(visit, each)))
+    await answer.end_stream(visit.send, dialect.END)
+
+
+async def _content(visit: Visit, row: Row, lookup: Lookup) -> None:
+    """The bytes of a film or picture, or of the part of them that was asked for."""
+    if not row.ended:
+        message = f"it is not ready: the job is {row.status}"
+        raise Fault("not_found", message, field="id", code="not_ready")
+    media = media_of(row)
+    if lookup.index >= len(media):
+        message = "there is no such file" if media else f"there is no file: the job is {row.status}"
+        raise Fault("not_found", message, field="id")
+    store, key = visit.hall.runner.store, media[lookup.index].key or ""
+    path = store.path(key)
+    if path is None:
+        raise Fault("gone", "the file was kept long enough, and is gone", field="id")
+    if lookup.variant == "thumbnail":
+        await visit.reply(await _poster(visit, store.media(key)))
+        return
+    mime = media[lookup.index].mime or "application/octet-stream"
+    visit.status, visit.sent = await send_file(visit.send, path, mime, visit.headers, visit.named())
+
+
+async def _poster(visit: Visit, media: Media) -> Reply:
+    poster = await visit.engine.shell.pixels.poster(media)
+    return Reply(200, {}, Raw(poster, poster.mime or "image/webp"))

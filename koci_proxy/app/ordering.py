@@ -1,0 +1,361 @@
+"""A job at the door: joined to the one it repeats, or begun; then answered, streamed, or promised for later."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .. import recorded
+from ..faults import Fault
+from ..jobs import Running
+from ..state.jobs import Money, NewJob, Row
+from ..types import Caller, Done, Job, JobState, Media
+from ..wire import Json, Reply
+from . import answer, intake, naming, repeats
+from .callers import bounds
+from .record import Ended, Record, media_of, state_of
+from .runner import Watched
+
+if TYPE_CHECKING:
+    from .door import Visit
+
+# A listener hears something at least this often, in seconds: idle-timeouts on the way are a minute or more.
+KEEP_ALIVE = 15.0
+# From this try on an SDK's call may be its last (2 is where they give up by default), and is kept alive.
+LAST_TRY = 2
+LEAST = 0.4  # seconds between two signs of life
+# A job's webhook may be asked for here.
+WEBHOOK = "x-koci-webhook"
+
+Listened = Running[Ended] | Watched
+
+
+class Order:
+    """One job that was asked for by one request."""
+
+    def __init__(self, visit: Visit, wish: Job, caller: Caller) -> None:
+        self.visit, self.wish, self.caller = visit, wish, caller
+        self.runner = visit.hall.runner
+        self.later = bool(wish.options.get("_async"))
+        self.promised = "respond-async" in visit.headers.get("prefer", "").lower()
+        self.model = ""
+        self.joined = ""
+        self.ended: Ended | None = None
+        self.record: Record | None = None
+
+    @property
+    def background(self) -> bool:
+        """Whether nobody waits for the end."""
+        return self.later or self.promised
+
+    def told(self) -> dict[str, Any]:
+        """What the request log keeps of the job."""
+        ended, record = self.ended, self.record
+        prompt = self.wish.prompt if self.visit.engine.house.log.prompts else None
+        told: dict[str, Any] = {
+            "model": self.model,
+            "task": self.wish.task,
+            "asked": str(self.wish.size)[:40],
+            "prompt": prompt,
+        }
+        told |= {"job": self.joined, "attempts": record.calls() if record else ()}
+        return told | (ended.told(joined=bool(self.joined)) if ended else {})
+
+    async def serve(self) -> None:
+        visit = self.visit
+        conversation = self.wish.options.get("_conversation")
+        if conversation:
+            await visit.hall.talks.own(self.caller, conversation)
+        self.wish = await self._with_films(self.wish)
+        model = visit.allow(self.wish, self.caller)
+        self.model = model.name
+        tries, name = repeats.retries(visit.headers), repeats.key(visit.headers)
+        content = None
+        if name is not None or tries is not None:
+            content = await repeats.content(self.wish, visit.platform)
+        row = await self._repeated(name, content, tries)
+        if row is not None:
+            await self._join(row)
+            return
+        house, desk = visit.engine.house, visit.hall.desk
+        async with desk.places(self.caller, house, model):
+            if await desk.once(self.caller, content, tries):
+                visit.pace = await desk.count(self.caller, house, model, self.wish.n, content)
+            await self._begin(name, content)
+
+    # --- which job --------------------------------------------------------------------------------------------------
+
+    async def _repeated(self, name: str | None, content: str | None, tries: int | None) -> Row | None:
+        """The job that this call repeats. `Fault` conflict for one that has its name and asks for something else."""
+        book, owner = self.runner.book, self.caller.id
+        if name is not None:
+            row = await book.named(owner, name)
+            if row is not None and row.repeat_of != content:
+                message = "this Idempotency-Key was used for another request; a new request needs a new one"
+                raise Fault("conflict", message, field="Idempotency-Key", code="idempotency_key_reused")
+            return row
+        if content is None or not tries:
+            return None
+        return await book.like(owner, content, self.visit.engine.house.jobs.keep_answers)
+
+    async def _join(self, row: Row) -> None:
+        """Answer with what the job came to, or comes to; its id is this request's."""
+        self.joined, self.visit.id = self.visit.id, row.id
+        self.wish = replace(self.wish, options={**self.wish.options, "_id": row.id})
+        await self._answer(self.runner.listen(row), row)
+
+    async def _begin(self, name: str | None, content: str | None) -> None:
+        visit = self.visit
+        background = self.background
+        self.wish = wish = replace(self.wish, options={**self.wish.options, "_id": visit.id})
+        if background:
+            wish = await visit.engine.gathered(wish, visit.base)
+        planned = await visit.engine.plan(wish, self.caller)
+        webhook = self._webhook()
+        if background:  # what is wrong with it is said now, not when somebody asks
+            await visit.engine.rehearse(planned)
+            wish = await self._kept(wish)
+        new = NewJob(
+            id=visit.id,
+            owner=self.caller.id,
+            platform=visit.platform,
+            links=f"{visit.base}/{visit.platform}",
+            task=wish.task,
+            model=self.model,
+            wish=recorded.write(wish),
+            background=background,
+            number=str(10**14 + secrets.randbelow(9 * 10**14)) if self.later else None,
+            repeat_key=name,
+            repeat_of=content,
+            webhook=webhook,
+            story=[[time.time(), "queued" if background else "running", None]],
+        )
+        per_day = bounds(self.caller, visit.engine.house.limits.key).credits_per_day
+        money = Money(visit.engine.quote(planned), per_day)
+        row = None
+        if background or content is not None or wish.stream:  # else it is written when something is spent
+            try:
+                row = await self.runner.book.begin(new, money)
+            finally:
+                if row is None and background:
+                    for key in recorded.keys(wish):
+                        self.runner.store.drop(key)
+            if row is None:  # an equal call was a moment faster
+                joined = await self._repeated(name, content, None)
+                if joined is None:
+                    raise Fault("conflict", "an equal request ended just now; ask again", retry_after=1)
+                await self._join(joined)
+                return
+        running = self.runner.start(
+            visit.now,
+            self.caller,
+            wish,
+            new,
+            planned,
+            row,
+            money=money,
+            deadline=None if background else self._deadline(),
+        )
+        self.record = self.runner.record(visit.id)
+        await self._answer(running, row)
+
+    async def _kept(self, wish: Job) -> Job:
+        """The wish of a job that nobody waits for, its pictures in the store for as long as it takes."""
+        kept = {id(media): await self.runner.store.put(media) for media in recorded.held(wish)}
+        known: Job = recorded.exchanged(wish, lambda media: kept.get(id(media), media))
+        return known
+
+    async def _with_films(self, wish: Job) -> Job:
+        """Earlier jobs that a wish names, as the films that they made. `Fault` not_found, bad_request."""
+        source = wish.options.get("_from")
+        if source:
+            row = await self._own(source, "video")
+            made: Job = recorded.read(row.wish)
+            rest = {name: value for name, value in wish.options.items() if name != "_from"}
+            size = made.size if wish.size.is_auto else wish.size
+            wish = replace(
+                wish,
+                model=wish.model or row.model,
+                size=size,
+                seconds=wish.seconds or made.seconds,
+                inputs=(Media(key=source), *wish.inputs),
+                roles=("video", *wish.roles),
+                options=rest,
+            )
+        inputs = [await self._film(media) for media in wish.inputs]
+        return replace(wish, inputs=tuple(inputs))
+
+    async def _film(self, media: Media) -> Media:
+        if media.key is None or not media.key.startswith("req_"):
+            return media
+        row = await self._own(media.key, "video")
+        made = media_of(row)
+        if not made:
+            raise Fault("bad_request", f"there is no film to go on with: that video is {row.status}", field="video")
+        return Media(key=made[0].key)
+
+    async def _own(self, id: str, field: str) -> Row:
+        row = await self.runner.book.find(self.caller.id, id)
+        if row is None:
+            raise Fault("not_found", f"there is no {field} of that id under this API key", field=field)
+        if not row.ended:
+            raise Fault("bad_request", f"that {field} is not ready: it is {row.status}", field=field)
+        return row
+
+    def _webhook(self) -> str | None:
+        """Where the app wants to be told of the end; `Fault` bad_request for an address that may not be called."""
+        url = self.visit.headers.get(WEBHOOK)
+        if url is not None:
+            self.visit.hall.webhooks.check(url)
+        return url
+
+    def _deadline(self) -> float | None:
+        """When the app's own patience ends: nothing more is begun for it then."""
+        said = [_seconds(self.visit.headers.get(name)) for name in ("x-server-timeout", "x-stainless-read-timeout")]
+        known = [each for each in said if each is not None]
+        return time.monotonic() + min(known) if known else None
+
+    # --- how it is answered -----------------------------------------------------------------------------------------
+
+    async def _answer(self, listened: Listened, row: Row | None) -> None:
+        visit = self.visit
+        if self.background:
+            assert row is not None, "a job for later is written down first"
+            state = state_of(row, self.runner.store)
+            if self.later:
+                state = naming.told(replace(state, job=self.wish), visit.dialect)
+                await visit.reply(visit.dialect.accepted(state))
+            else:
+                where = {"location": f"/v1/jobs/{row.id}", "preference-applied": "respond-async"}
+                await visit.reply(Reply(202, where, Json(shown_job(state, row))))
+        elif self.wish.stream:
+            await self._listening(self._stream(listened))
+        else:
+            await self._listening(self._whole(listened))
+
+    async def _listening(self, work: Awaitable[None]) -> None:
+        """Answer an app; one that hangs up ends its job too, where the house wants that and it saves anything."""
+        if self.visit.engine.house.jobs.hang_up == "finish":
+            await work
+            return
+        answering = asyncio.ensure_future(work)
+        gone = asyncio.ensure_future(self.visit.hung_up())
+        try:
+            await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done() and await self.runner.hung_up(self.visit.id):
+                raise intake.HungUp
+            await answering
+        finally:
+            for task in (answering, gone):
+                task.cancel()
+            await asyncio.gather(answering, gone, return_exceptions=True)
+
+    async def _whole(self, listened: Listened) -> None:
+        ended = await self._patiently(listened)
+        self.ended = ended
+        ready = await asyncio.to_thread(self._readable, ended) if _lies(ended) else ended
+        await self.visit.reply(self.visit.dialect.render(ready.result, self.wish), ended.headers)
+
+    async def _patiently(self, listened: Listened) -> Ended:
+        """The end of a job, for as long as the app waits. The last try of an SDK is kept alive meanwhile."""
+        limit = _seconds(self.visit.headers.get("x-server-timeout"))
+        end = asyncio.ensure_future(listened.end())
+        try:
+            reading = _seconds(self.visit.headers.get("x-stainless-read-timeout"))
+            tries = repeats.retries(self.visit.headers) or 0
+            if reading is not None and tries >= LAST_TRY:
+                while not (await asyncio.wait({end}, timeout=max(reading / 2, LEAST)))[0]:
+                    await self.visit.blank()
+            elif limit is not None and not (await asyncio.wait({end}, timeout=limit))[0]:
+                message = (
+                    f"not done within the {limit:g} s of X-Server-Timeout; it goes on as GET /v1/jobs/{self.visit.id}"
+                )
+                raise Fault("slow", message, stage="sent", code="deadline")
+            return await end
+        finally:
+            end.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Fault):
+                await end
+
+    def _readable(self, ended: Ended) -> Ended:
+        """A kept answer with its pictures' bytes at hand again."""
+        store = self.runner.store
+        read = recorded.exchanged(ended.result, lambda each: store.media(each.key or "") if _unread(each) else each)
+        return replace(ended, result=read)
+
+    async def _stream(self, listened: Listened) -> None:
+        """A job as a stream of events. Until the first one a fault is still a plain HTTP status."""
+        visit, dialect, wish = self.visit, self.visit.dialect, self.wish
+        async for event in answer.with_pauses(listened.events(), KEEP_ALIVE):
+            frames = dialect.frame(event, wish) if event is not None else ()
+            if frames or event is None:
+                await visit.begin({})
+            await (answer.piece(visit.send, dialect.KEEP_ALIVE) if event is None else answer.frames(visit.send, frames))
+        try:
+            ended = await listened.end()
+        except Fault as fault:
+            if not visit.status:
+                raise
+            await answer.frames(visit.send, [dialect.fail_frame(naming.renamed(fault, wish, dialect), wish)])
+        else:
+            self.ended = ended
+            await visit.begin(ended.headers)
+            ready = await asyncio.to_thread(self._readable, ended) if _lies(ended) else ended
+            await answer.frames(visit.send, dialect.frame(Done(ready.result), wish))
+        await answer.end_stream(visit.send, dialect.end(wish) if hasattr(dialect, "end") else dialect.END)
+
+
+def _unread(media: Media) -> bool:
+    return media.data is None and media.url is None and media.key is not None
+
+
+def _lies(ended: Ended) -> bool:
+    """Whether pictures of an answer lie in the store and must be read from there."""
+    return any(_unread(media) for media in ended.result.media)
+
+
+def _seconds(text: str | None) -> float | None:
+    """A header's number of seconds; None for none and for what is no time to wait."""
+    with contextlib.suppress(ValueError):
+        value = float(text or "")
+        return value if 0 < value < 86_400 else None
+    return None
+
+
+def shown_job(state: JobState, row: Row) -> Mapping[str, Any]:
+    """A job in the house's own words, which no dialect has."""
+    shown: dict[str, Any] = {
+        "id": state.id,
+        "object": "job",
+        "status": state.status,
+        "progress": None if state.progress is None else round(state.progress),
+        "model": row.model,
+        "task": row.task,
+        "created_at": int(state.created_at),
+        "ended_at": None if state.ended_at is None else int(state.ended_at),
+        "expires_at": None if state.expires_at is None else int(state.expires_at),
+        "result": None,
+        "error": None,
+    }
+    if state.result is not None:
+        shown["result"] = {
+            "data": [_picture(media) for media in state.result.media],
+            "text": state.result.text,
+            "usage": dict(state.result.usage),
+            "size": row.result["headers"].get("x-koci-size"),
+            "notes": [str(note) for note in state.result.notes],
+        }
+    if state.fault is not None:
+        fault = state.fault
+        shown["error"] = {"type": fault.kind, "code": fault.code or fault.kind, "message": fault.message}
+    return shown
+
+
+def _picture(media: Media) -> dict[str, Any]:
+    known = {name: getattr(media, name) for name in ("url", "mime", "width", "height", "seconds", "size")}
+    return {name: value for name, value in known.items() if value is not None}

@@ -1,0 +1,288 @@
+"""The record of one job: its diary in the book of jobs, its story for listeners, its end for whoever comes later."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .. import recorded
+from ..engine import Past
+from ..faults import Fault
+from ..jobs import Tell
+from ..routing import may_be_paid
+from ..state.jobs import FREE, Charge, JobBook, Lost, Money, NewJob, Row
+from ..store import Store
+from ..types import Event, Job, JobState, Media, Progress, Result, Status, Target, Ticket
+
+log = logging.getLogger("koci_proxy.jobs")
+
+# Progress is written down at most so often, in seconds: a listener elsewhere needs no more.
+EVERY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job that ended well: what came, the headers that say what became of the wish, who served it, and its price."""
+
+    result: Result
+    headers: Mapping[str, str]
+    target: str
+    price: int = 0
+
+    def told(self, *, joined: bool = False) -> dict[str, Any]:
+        """What the request log keeps of it; who joined a job pays nothing."""
+        parts = dict(part.split("=", 1) for part in self.headers.get("x-koci-size", "").split("; ") if "=" in part)
+        return {
+            "target": self.target,
+            "sent": parts.get("sent", "")[:40],
+            "got": parts.get("got", "")[:80],
+            "pictures": len(self.result.media),
+            "price": 0 if joined else self.price,
+            "usage": dict(self.result.usage),
+        }
+
+
+class Record:
+    """Implements the engine's `Diary` for a job that this process holds the lease of.
+
+    A job that somebody waits for is only written down when its first call goes out: until then nothing was spent.
+    """
+
+    def __init__(
+        self, book: JobBook, store: Store, new: NewJob, row: Row | None, *, money: Money = FREE, taken_up: bool
+    ) -> None:
+        """`row` is what the book has of it already, None for a job that is not in it yet; `taken_up` from another."""
+        self.new = new
+        self.attempts: list[list[Any]] = []
+        self.deadline: float | None = None
+        self.listener: Tell = lambda event: None
+        self._book, self._store, self._money = book, store, money
+        self._parts: dict[str, Any] = dict(row.parts) if row else {}
+        self._story: list[Any] = list(row.story if row else new.story)
+        self._percent = (row.progress if row else None) or 0.0
+        self.written = row is not None  # in the book, so that its lease must be kept
+        self._pasts = {int(part): recorded_past(value) for part, value in self._parts.items()}
+        # The pictures of a job that somebody waited for are not kept: without that somebody it is not begun anew.
+        self._finish_only = taken_up and not new.background
+        self.ending = False
+        self._turn = asyncio.Lock()
+        self._writing: asyncio.Task[None] | None = None
+
+    @property
+    def parked(self) -> bool:
+        """Whether another process could go on with it: the vendor has all of it, or nothing and nobody waits."""
+        known = all(value.get("ticket") or value.get("result") for value in self._parts.values())
+        return self.written and known and (self.new.background or bool(self._parts))
+
+    def pasts(self) -> list[Past]:
+        """The calls that are out, as another process would find them."""
+        return [recorded_past(value) for value in self._parts.values()]
+
+    @property
+    def calling(self) -> bool:
+        """Whether a call is out that the vendor has not answered yet: to end the job now would lose what it costs."""
+        return any(not value.get("ticket") and not value.get("result") for value in self._parts.values())
+
+    def calls(self) -> list[list[Any]]:
+        """The calls to vendors so far: [target, outcome, seconds]; one that is under way took its time until now."""
+        now = time.monotonic()
+        return [[target, out, round(took if took >= 0 else now + took, 3)] for target, out, took, _ in self.attempts]
+
+    @property
+    def sent(self) -> bool:
+        """Whether any call is out."""
+        return bool(self._parts)
+
+    # --- what the engine says --------------------------------------------------------------------------------------
+
+    def tell(self, event: Event) -> None:
+        self.listener(event)
+        if isinstance(event, Progress) and event.percent is not None and event.percent >= self._percent + 1:
+            self._percent = event.percent
+            if self.written and (self._writing is None or self._writing.done()):
+                self._writing = asyncio.ensure_future(self._progress())
+
+    def past(self, part: int) -> Past | None:
+        return self._pasts.get(part)
+
+    async def sending(self, part: int, target: Target, key: str) -> str:
+        if self._finish_only:
+            raise Fault("down", "this process was stopped while the job was under way; ask again", stage="accepted")
+        name = f"{self.new.id}-{part}-{secrets.token_hex(4)}"
+        self._parts[str(part)] = {"target": str(target), "key": key, "attempt": name}
+        self.attempts.append([str(target), "ok", -time.monotonic(), part])
+        async with self._turn:  # several parts may want to be the first
+            if not self.written:
+                await self._book.begin(replace(self.new, parts=self._parts), self._money)
+                self.written = True
+                return name
+        first = not self._told("running")
+        await self._book.change(self.new.id, parts=self._parts, **(self._running() if first else {}))
+        return name
+
+    async def accepted(self, part: int, ticket: Ticket, job: Job) -> None:
+        self._parts[str(part)] |= {"ticket": recorded.write(ticket), "job": recorded.write(job)}
+        async with self._turn:
+            await self._surely(lambda: self._book.change(self.new.id, parts=self._parts))
+
+    async def answered(self, part: int, result: Result, job: Job) -> None:
+        kept = await self._kept(result)
+        self._parts[str(part)] |= {"result": recorded.write(kept), "job": recorded.write(job)}
+        await self._book.change(self.new.id, parts=self._parts)
+
+    async def failed(self, part: int, fault: Fault) -> None:
+        self._over(part, fault.kind)
+        log.info("%s: %s: %s", self.new.id, self.attempts[-1][0] if self.attempts else "taken up", fault.kind)
+        self._pasts.pop(part, None)
+        if self._parts.pop(str(part), None) is not None and self.written:
+            await self._book.change(self.new.id, parts=self._parts)
+
+    def _over(self, part: int, outcome: str) -> None:
+        """How long the last call of a part took, and what came of it."""
+        for attempt in reversed(self.attempts):
+            if attempt[2] < 0 and attempt[3] == part:
+                attempt[1:3] = [outcome, time.monotonic() + attempt[2]]
+                return
+
+    # --- its end ---------------------------------------------------------------------------------------------------
+
+    async def end(self, ended: Ended, keep: float | None) -> None:
+        """Keep what came. What comes after the job was given up for lost is kept all the same: it was paid for."""
+        if not self.written:
+            return
+        await self._quiet()
+        status: Status = "partial" if len(ended.result.media) < self._wished() else "succeeded"
+        kept = await self._kept(ended.result)
+        held = [each.key for each in kept.media if each.url is None]
+        result = {"result": recorded.write(kept), "headers": dict(ended.headers), "target": ended.target, "held": held}
+        result |= {"price": ended.price}
+        values = {"result": result, "progress": 100.0, **self._webhook(), **self._last(status)}
+        try:
+            charge = Charge(ended.price, self.new.model, len(ended.result.media))
+            await self._surely(lambda: self._book.end(self.new.id, status, keep, charge, **values))
+        except Lost:
+            await self._book.recover(self.new.id, keep, status=status, **values)
+            raise
+
+    async def fail(self, fault: Fault, keep: float | None) -> None:
+        """Keep why nothing came. A call that cost nothing may be made again under the same name."""
+        if not self.written:
+            return
+        await self._quiet()
+        status: Status = "refused" if fault.kind == "refused" else "failed"
+        status = "expired" if fault.code == "gave_up" else status
+        values: dict[str, Any] = {"fault": recorded.write(fault), **self._webhook(), **self._last(status)}
+        if fault.kind != "refused" and (may_be_paid(fault) or self._parts):
+            values["attention"] = f"{fault.message}; it may have been paid for"
+            log.error("%s may have been paid for: %s", self.new.id, fault)
+        else:
+            values |= {"repeat_key": None, "repeat_of": None}
+        await self._book.end(self.new.id, status, keep, **values)
+
+    async def _progress(self) -> None:
+        """Write how far it is, as often as it may be told; whoever lost the job writes nothing more."""
+        self._story.append([time.time(), "running", round(self._percent)])
+        try:
+            await self._book.change(self.new.id, progress=self._percent, story=self._story)
+        except Lost:
+            return
+        except Fault as fault:
+            log.warning("%s: how far it is could not be written: %s", self.new.id, fault)
+        await asyncio.sleep(EVERY)
+
+    async def _surely(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write what was paid for, also where the database does not answer just now."""
+        for wait in (0.5, 1.0, 2.0, 4.0, 8.0, 15.0):
+            try:
+                await write()
+                return
+            except Fault as fault:
+                log.warning("%s: its end is written again in %g s: %s", self.new.id, wait, fault)
+                await asyncio.sleep(wait)
+        await write()
+
+    async def _quiet(self) -> None:
+        """The end is the last thing that is written."""
+        self.ending = True
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+
+    async def _kept(self, result: Result) -> Result:
+        """The result with its pictures in the store, where they are found again."""
+        kept = {id(media): await self._store.put(media) for media in recorded.held(result)}
+        kept_result: Result = recorded.exchanged(result, lambda media: kept.get(id(media), media))
+        return kept_result
+
+    def _wished(self) -> int:
+        return int(self.new.wish.get("n", 1))
+
+    def _webhook(self) -> dict[str, Any]:
+        return {"webhook_at": 0.0} if self.new.webhook else {}
+
+    def _told(self, status: str) -> bool:
+        return any(word == status for _, word, _ in self._story)
+
+    def _running(self) -> dict[str, Any]:
+        self._story.append([time.time(), "running", None])
+        return {"status": "running", "story": self._story}
+
+    def _last(self, status: Status) -> dict[str, Any]:
+        percent = 100 if status in ("succeeded", "partial") else None
+        return {"story": [*self._story, [time.time(), status, percent]]}
+
+
+def recorded_past(value: Mapping[str, Any]) -> Past:
+    return Past(**{name: recorded.read(each) for name, each in value.items()})
+
+
+def new_of(row: Row) -> NewJob:
+    """A row as the job it began as."""
+    return NewJob(**{name: getattr(row, name) for name in NewJob.__dataclass_fields__})
+
+
+def ended_of(row: Row) -> Ended:
+    """The end of a row as whoever waits for it gets it. Raises its `Fault`; gone for one that was cancelled."""
+    if row.fault is not None:
+        fault: Fault = recorded.read(row.fault)
+        raise fault
+    if row.result is None:
+        raise Fault("gone", f"the job {row.id} was {row.status}", stage="answered")
+    kept = row.result
+    return Ended(recorded.read(kept["result"]), kept["headers"], kept["target"], kept.get("price", 0))
+
+
+def media_of(row: Row) -> tuple[Media, ...]:
+    """What a job made; nothing where it failed or is not done."""
+    return () if row.result is None else recorded.read(row.result["result"]).media
+
+
+def state_of(row: Row, store: Store) -> JobState:
+    """A row as a dialect tells it; each picture has its link."""
+    result: Result | None = None if row.result is None else recorded.read(row.result["result"])
+    if result is not None:
+        result = replace(result, media=tuple(linked(media, row, store) for media in result.media))
+    return JobState(
+        id=row.id,
+        job=recorded.read(row.wish),
+        status=row.status,
+        created_at=row.created_at,
+        links=row.links,
+        number=row.number or "",
+        progress=row.progress,
+        ended_at=row.ended_at,
+        expires_at=row.expires_at,
+        result=result,
+        fault=None if row.fault is None else recorded.read(row.fault),
+    )
+
+
+def linked(media: Media, row: Row, store: Store) -> Media:
+    if media.url is not None or media.key is None:
+        return media
+    return replace(media, url=store.link(media.key, row.links.rpartition("/")[0]))

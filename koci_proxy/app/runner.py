@@ -1,0 +1,381 @@
+"""The runner carries jobs: those that are asked for now, and those that another process began and could not end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from .. import recorded
+from ..engine import Past, Planned
+from ..faults import Fault
+from ..jobs import Jobs, Running, Tell
+from ..state import Callers
+from ..state.jobs import FREE, LEASE, JobBook, Lost, Money, NewJob, Row
+from ..state.requests import Entry, RequestLog
+from ..store import Store
+from ..types import Caller, Event, Job, Progress
+from . import answer
+from .live import Live, Now
+from .record import Ended, Record, ended_of, media_of, new_of
+from .talks import Talks
+
+log = logging.getLogger("koci_proxy.jobs")
+
+End = TypeVar("End")
+
+# How often is looked for jobs whose holder fell silent, and for changes that other processes make, in seconds.
+LOOK = 2.0
+ELSEWHERE = 0.5
+# A vendor that is told to stop may take so many seconds to answer.
+PATIENCE = 10.0
+# Jobs taken up or swept at once.
+MANY = 50
+
+
+class Watched:
+    """A job that may run in another process, as its row tells it: it can be listened to like one of ours."""
+
+    def __init__(self, runner: Runner, row: Row) -> None:
+        self._runner, self._row = runner, row
+
+    async def rows(self) -> AsyncIterator[Row]:
+        """The row as it is now, and again whenever it has changed, up to its end."""
+        yield self._row
+        while not self._row.ended:
+            changed = await self._runner.changed(self._row)
+            if changed is None:
+                return
+            self._row = changed
+            yield self._row
+
+    async def events(self) -> AsyncIterator[Event]:
+        async for row in self.rows():
+            if not row.ended:
+                yield Progress(row.progress)
+
+    async def end(self) -> Ended:
+        """As `Running.end`. `Fault` not_found when the job was deleted meanwhile."""
+        async for _ in self.rows():
+            pass
+        if not self._row.ended:
+            raise Fault("not_found", f"the job {self._row.id} was deleted")
+        return ended_of(self._row)
+
+
+class Runner:
+    """Starts jobs, keeps their leases, takes up what others left, and says when a job has changed."""
+
+    def __init__(
+        self, live: Live, jobs: Jobs[Ended], book: JobBook, callers: Callers, talks: Talks, log: RequestLog
+    ) -> None:
+        self._live, self._jobs, self.book, self.callers, self._talks, self._log = live, jobs, book, callers, talks, log
+        self._records: dict[str, Record] = {}
+        self._closing = False
+        self._watched: dict[str, tuple[int, asyncio.Event]] = {}
+
+    @property
+    def store(self) -> Store:
+        return self._live.now.engine.shell.store
+
+    # --- carrying ---------------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        now: Now,
+        caller: Caller,
+        wish: Job,
+        new: NewJob,
+        planned: Planned | None,
+        row: Row | None = None,
+        *,
+        money: Money = FREE,
+        deadline: float | None = None,
+        taken_up: bool = False,
+    ) -> Running[Ended]:
+        """A job in a task of its own, written down already (`row`) or as soon as something is spent on it.
+
+        One that is `taken_up` from another process is planned here.
+        """
+        keep = now.engine.house.jobs.keep if new.background else now.engine.house.jobs.keep_answers
+
+        record = self._records[new.id] = Record(
+            self.book, now.engine.shell.store, new, row, money=money, taken_up=taken_up
+        )
+        record.deadline = deadline
+
+        async def work(tell: Tell) -> Ended:
+            record.listener, began, outcome = tell, time.time(), "cancelled"
+            ended: Ended | None = None
+            try:
+                with now:  # the job may outlive the request
+                    ended = await self._carry(now, caller, wish, planned, record, keep)
+                    outcome = "ok"
+                    return ended
+            except Fault as fault:
+                outcome = fault.kind
+                raise
+            finally:
+                if new.background:
+                    self._write_down(new, caller, wish, record, ended, row.created_at if row else began, outcome)
+                if self._records.get(new.id) is record:
+                    del self._records[new.id]
+                self.ring(new.id)
+
+        return self._jobs.start(new.id, work, lambda: record.parked)
+
+    def _write_down(
+        self, new: NewJob, caller: Caller, wish: Job, record: Record, ended: Ended | None, at: float, outcome: str
+    ) -> None:
+        """The row of the request log for a job that nobody waited for."""
+        prompt = wish.prompt if self._live.now.engine.house.log.prompts else None
+        more = ended.told() if ended else {}
+        self._log.add(
+            Entry(
+                id=new.id,
+                at=at,
+                key=caller.id,
+                key_name=caller.name,
+                platform=new.platform,
+                model=new.model,
+                task=new.task,
+                status=202,
+                outcome=outcome,
+                asked=str(wish.size)[:40],
+                attempts=record.calls(),
+                seconds=round(time.time() - at, 3),
+                prompt=prompt,
+                **more,
+            )
+        )
+
+    async def _carry(
+        self, now: Now, caller: Caller, wish: Job, planned: Planned | None, record: Record, keep: float | None
+    ) -> Ended:
+        id, base = record.new.id, record.new.links.rpartition("/")[0]
+        engine = now.engine
+        try:
+            if planned is None:
+                planned = engine.order(wish) if record.pasts() else await engine.plan(wish, caller)
+            served = await engine.run(planned, base, record)
+            price = engine.charge(planned, served)
+            ended = Ended(served.result, answer.told(served, wish.size), str(served.target), price)
+            conversation = wish.options.get("_conversation")
+            if conversation:
+                await self._talks.remember(caller, conversation, wish, served.result)
+            await record.end(ended, keep)
+            return ended
+        except Fault as fault:
+            seen = shown(fault, id)  # here, for whoever listens to the job and however late
+            await self._failed(record, seen, keep)
+            raise seen from fault
+        except Lost as lost:
+            row = await self.book.find(record.new.owner, id)
+            if row is None or row.status == "cancelled":  # else another process goes on with it
+                for past in record.pasts():  # what the vendor took on meanwhile
+                    await self._call_off(wish, past, record)
+            raise Fault("gone", f"the job {id} was ended from outside", stage="accepted") from lost
+        except Exception as error:
+            log.exception("%s: a fault of this house", id)
+            seen = internal(id)
+            await self._failed(record, seen, keep)
+            raise seen from error
+
+    async def _failed(self, record: Record, fault: Fault, keep: float | None) -> None:
+        try:
+            await record.fail(fault, keep)
+        except Lost:
+            log.info("%s failed after it was ended from outside: %s", record.new.id, fault)
+
+    def record(self, id: str) -> Record | None:
+        """The record of a job that runs here."""
+        return self._records.get(id)
+
+    # --- listening --------------------------------------------------------------------------------------------------
+
+    def listen(self, row: Row) -> Running[Ended] | Watched:
+        """A job under way or ended, here or elsewhere."""
+        return self._jobs.find(row.id) or Watched(self, row)
+
+    async def changed(self, row: Row) -> Row | None:
+        """The row once it is newer than this one; None when it is gone."""
+        while True:
+            fresh = await self.book.find(row.owner, row.id)
+            if fresh is None or fresh.version > row.version:
+                if fresh is None or fresh.ended:
+                    self._leave(row.id)
+                return fresh
+            _, bell = self._watched.setdefault(row.id, (row.version, asyncio.Event()))
+            await bell.wait()
+
+    def _leave(self, id: str) -> None:
+        """Stop working on a job that was ended from outside; a call that is out is waited for."""
+        record, running = self._records.get(id), self._jobs.find(id)
+        if record is not None and running is not None and not record.ending and not record.calling:
+            running.task.cancel()
+
+    def ring(self, id: str) -> None:
+        """Whoever watches this job looks again."""
+        _, bell = self._watched.pop(id, (0, None))
+        if bell is not None:
+            bell.set()
+
+    # --- ending from outside ----------------------------------------------------------------------------------------
+
+    async def cancel(self, row: Row) -> Row | None:
+        """End a caller's job: here, at the vendor where that can be, and for whoever works on it."""
+        before = await self.book.cancel(row.owner, row.id, self._live.now.engine.house.jobs.keep)
+        if before is None:
+            return None
+        running, record = self._jobs.find(row.id), self._records.get(row.id)
+        if running is not None and record is not None and record.calling:
+            running.let_go()  # it ends as soon as its call is answered
+        elif running is not None:
+            running.task.cancel()
+        for past in pasts(before):
+            await self._call_off(recorded.read(before.wish), past, self._record_of(before))
+        self.ring(row.id)
+        return before
+
+    async def _call_off(self, wish: Job, past: Past, record: Record) -> bool:
+        """Tell the vendor to stop; whether it did. That it cannot be told changes nothing for the app."""
+        if past.ticket is None:
+            return False
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._live.now.engine.cancel(wish, past, record)
+        except (Fault, TimeoutError) as error:
+            log.info("%s goes on at %s: %s", record.new.id, past.target, error)
+            return False
+
+    def _record_of(self, row: Row) -> Record:
+        """The record of a job that is looked at, not worked on."""
+        return Record(self.book, self.store, new_of(row), row, taken_up=True)
+
+    async def hung_up(self, id: str) -> bool:
+        """The app has gone and the house wants no work without it: end the job if that saves anything."""
+        record, running = self._records.get(id), self._jobs.find(id)
+        if record is None or running is None:
+            return False
+        if record.sent:
+            wish = recorded.read(record.new.wish)
+            stopped = [await self._call_off(wish, past, record) for past in record.pasts()]
+            if not all(stopped):
+                return False
+        await self.book.cancel(record.new.owner, id, self._live.now.engine.house.jobs.keep_answers)
+        running.task.cancel()
+        return True
+
+    # --- keeping ----------------------------------------------------------------------------------------------------
+
+    def work(self) -> list[Callable[[], Awaitable[None]]]:
+        """What goes on in the background, each for ever."""
+        return [self._beat, self._take_up, self._look_elsewhere, self._sweep]
+
+    async def _beat(self) -> None:
+        """Renew the leases of what runs here; what is no longer ours was ended by somebody, and stops."""
+        while True:
+            ids = [id for id, record in self._records.items() if record.written]
+            if ids:
+                ours = await self._tried(self.book.beat(ids), set(ids))
+                for id in set(ids) - ours:
+                    self._leave(id)
+            await asyncio.sleep(LEASE / 3)
+
+    async def _take_up(self) -> None:
+        """Go on with the jobs of processes that fell silent."""
+        while True:
+            rows = [] if self._closing else await self._tried(self.book.claim(MANY), [])
+            for row in rows:
+                if row.id not in self._records:  # else we were only too slow to say that it is ours
+                    await self._go_on(row)
+            if len(rows) < MANY:
+                await asyncio.sleep(LOOK)
+
+    async def _go_on(self, row: Row) -> None:
+        wish: Job = recorded.read(row.wish)
+        unknown = [past for past in pasts(row) if past.ticket is None and past.result is None]
+        if not row.background:
+            # Its pictures went with its process, so it can be gone on with but not begun.
+            if not row.parts or (unknown and (wish.inputs or wish.mask)):
+                await self._give_up(row, unknown)
+                return
+            wish = replace(wish, inputs=(), mask=None, roles=())
+        log.info("%s is gone on with; its process fell silent", row.id)
+        caller = await self.callers.by_id(row.owner) or Caller(row.owner, row.owner)
+        self.start(self._live.now, caller, wish, new_of(row), None, row, taken_up=True)
+
+    async def _give_up(self, row: Row, unknown: list[Past]) -> None:
+        """The end of a job that nobody can go on with."""
+        message = "this process was stopped while the job was under way"
+        if unknown:
+            fault = Fault("down", f"{message}, and the upstream's answer was lost", stage="sent", code="lost")
+        else:
+            fault = Fault("down", f"{message}; nothing was spent: ask again", stage="not_sent")
+        await self._failed(self._record_of(row), fault, self._live.now.engine.house.jobs.keep)
+
+    async def _look_elsewhere(self) -> None:
+        """Hear of jobs that change in other processes, all that are watched here by one look."""
+        while True:
+            await asyncio.sleep(ELSEWHERE)
+            ids = list(self._watched)
+            if not ids:
+                continue
+            versions = await self._tried(self.book.versions(ids), {})
+            for id in ids:
+                seen, _ = self._watched.get(id, (0, None))
+                if versions.get(id, seen + 1) > seen:
+                    self.ring(id)
+
+    async def _sweep(self) -> None:
+        """Forget jobs that were kept long enough, and pictures that were only kept for them."""
+        while True:
+            rows = await self._tried(self.book.expired(MANY), [])
+            for row in rows:
+                await self.forget(row)
+            if len(rows) < MANY:
+                await asyncio.sleep(LEASE)
+
+    async def forget(self, row: Row) -> None:
+        """Delete a job that has ended, and the pictures that were only kept for it."""
+        shown = {media.key for media in media_of(row)}
+        kept = [*recorded.keys(recorded.read(row.wish))] if row.background else []
+        kept += [key for past in pasts(row) if past.result for key in recorded.keys(past.result)]
+        for key in {*(row.result or {}).get("held", ()), *(key for key in kept if key not in shown)}:
+            await asyncio.to_thread(self.store.drop, key)
+        await self.book.delete(row.id)
+        self.ring(row.id)
+
+    async def _tried(self, work: Awaitable[End], otherwise: End) -> End:
+        """What a database that does not answer now keeps from nothing but this round."""
+        try:
+            return await work
+        except Fault as fault:
+            log.warning("the jobs wait: %s", fault)
+            return otherwise
+
+    async def close(self, grace: float) -> None:
+        """Wait for what only this process can end; the rest is free for another at once."""
+        self._closing = True
+        left = await self._jobs.close(grace)
+        if left:
+            await self._tried(self.book.release(left), None)
+
+
+def pasts(row: Row) -> list[Past]:
+    return [Past(**{name: recorded.read(each) for name, each in value.items()}) for value in row.parts.values()]
+
+
+def shown(fault: Fault, id: str) -> Fault:
+    """What an app may see of a fault: of one of this house only its number, by which we find it in the log."""
+    if fault.kind != "internal" or id in fault.message:
+        return fault
+    log.error("%s: %s", id, fault)
+    return internal(id)
+
+
+def internal(id: str) -> Fault:
+    return Fault("internal", f"internal error; its number is {id}")

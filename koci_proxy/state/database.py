@@ -1,0 +1,232 @@
+"""The state database: opened once, brought to the newest tables by itself, read by many and written in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import AsyncAdaptedQueuePool, ColumnElement, Float, cast, event, func, literal, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ..faults import Fault
+from .migrations import upgrade
+
+log = logging.getLogger(__name__)
+
+# The asynchronous driver of each kind of database; a URL may also name its own (`postgresql+psycopg://…`).
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+# Seconds to wait while another process writes to the same SQLite file, and for a server to take a connection.
+TURN = 10.0
+# What many requests want written at once goes to SQLite in one transaction, which costs one wait for the disk.
+TOGETHER = 64
+
+End = TypeVar("End")
+Work = Callable[[AsyncConnection], Awaitable[Any]]
+
+
+class Database:
+    """One database, shared by every process that opens it.
+
+    Raises `Fault` internal when it cannot be opened or does not answer; the words for the app say no more than that.
+    """
+
+    def __init__(self, url: str) -> None:
+        """`url` is a SQLAlchemy URL such as `sqlite:///data/koci.db` or `postgresql://user@host/name`."""
+        self._written = url
+        self._single = True
+        self._queue: list[tuple[Work, asyncio.Future[Any]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._readers: AsyncEngine | None = None
+        self._writers: AsyncEngine | None = None
+
+    async def open(self) -> None:
+        """Open the database; make its folder and its tables, or bring them up to date."""
+        try:
+            await self._connect()
+            await self.write(upgrade)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _connect(self) -> None:
+        try:
+            url = _url(self._written)
+            self._single = url.get_backend_name() == "sqlite"
+            self._writers = _engine(url, writes=True)
+            self._readers = _engine(url, writes=False) if self._single and not _in_memory(url) else self._writers
+        except (SQLAlchemyError, ModuleNotFoundError, OSError, sqlite3.Error) as error:
+            raise self._useless(error) from error
+        try:
+            with _told():
+                async with self._writers.connect():
+                    pass
+        except TypeError as error:  # how a driver says that it has no such parameter
+            raise self._useless(error) from error
+
+    def _useless(self, error: Exception) -> Fault:
+        """Why there is no such database; the URL itself may hold a password."""
+        return Fault("internal", f"the state database cannot be used: {str(error).replace(self._written, '***')}")
+
+    async def close(self) -> None:
+        """Close it when all that is being written is written."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+        for engine in {self._readers, self._writers} - {None}:
+            assert engine is not None
+            await engine.dispose()
+        self._readers = self._writers = None
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with."""
+        assert self._readers is not None, "open() comes first"
+        with _told():
+            async with self._readers.begin() as connection:
+                yield connection
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[End]]) -> End:
+        """Do work in a transaction of its own or together with that of others: all of it is written, or nothing.
+
+        The work may be begun twice, so it changes nothing but the database. It goes on when who asked for it is gone.
+        """
+        if not self._single:
+            return await asyncio.shield(self._begun(self._alone(work)))
+        done: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._queue.append((work, done))
+        if self._writing is None or self._writing.done():
+            self._writing = self._begun(self._drain())
+        return await done
+
+    def _begun(self, work: Coroutine[Any, Any, End]) -> asyncio.Task[End]:
+        """Work that goes on, and is waited for at the end, whoever else may be gone."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
+
+    async def _drain(self) -> None:
+        while self._queue:
+            batch, self._queue = self._queue[:TOGETHER], self._queue[TOGETHER:]
+            end: Any = None
+            if len(batch) > 1:
+                (end,) = await asyncio.gather(self._together([work for work, _ in batch]), return_exceptions=True)
+            if isinstance(end, list):
+                for (_, done), one in zip(batch, end, strict=True):
+                    _settle(done, one)
+                continue
+            # One of them cannot be done: each has its own chance, but where the file is another's for as long as one
+            # waits for it, the next would wait in vain as well.
+            end = None
+            for work, done in batch:
+                if not _locked_out(end):
+                    (end,) = await asyncio.gather(self._alone(work), return_exceptions=True)
+                _settle(done, end)
+
+    async def _together(self, works: list[Work]) -> list[Any]:
+        assert self._writers is not None, "open() comes first"
+        async with self._writers.begin() as connection:
+            return [await work(connection) for work in works]
+
+    async def _alone(self, work: Callable[[AsyncConnection], Awaitable[End]]) -> End:
+        with _told():
+            end: End = (await self._together([work]))[0]
+        return end
+
+    def now(self) -> ColumnElement[float]:
+        """The time in Unix seconds by the one clock that all processes share: the database's, where it is a server."""
+        if self._single:
+            return literal(time.time())
+        return cast(func.extract("epoch", func.clock_timestamp()), Float)
+
+
+class _told:
+    """What the database says of itself is for the log; a caller hears that it does not answer."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, SQLAlchemyError | OSError):
+            log.error("the state database does not answer", exc_info=error)
+            raise Fault("internal", "the state database does not answer") from error
+
+
+def _settle(done: asyncio.Future[Any], end: Any) -> None:
+    if done.done():  # whoever asked is gone
+        return
+    if isinstance(end, BaseException):
+        done.set_exception(end)
+    else:
+        done.set_result(end)
+
+
+def _locked_out(end: Any) -> bool:
+    """Whether a write failed because another process did not let go of the file."""
+    cause = end.__cause__ if isinstance(end, Fault) else None
+    return getattr(getattr(cause, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+def _url(text: str) -> URL:
+    """A URL with its asynchronous driver; a SQLite file and its folder are made."""
+    try:
+        url = make_url(text)
+    except ValueError:
+        # What it says shows a part of the password.
+        words = "the port in its URL is no number (in a password write @ as %40, : as %3A, / as %2F)"
+        raise Fault("internal", f"the state database cannot be used: {words}") from None
+    url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        words = f"it can be sqlite:// or postgresql://, not {url.get_backend_name()}://"
+        raise Fault("internal", f"the state database cannot be used: {words}")
+    if url.drivername == "postgresql+asyncpg":  # which has its own name for what all others call so
+        url = url.set(query={"ssl" if name == "sslmode" else name: value for name, value in url.query.items()})
+    if url.get_backend_name() == "sqlite" and url.database and not _in_memory(url):
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        sqlite3.connect(url.database).close()  # what is wrong with the path is said before a driver's thread begins
+    return url
+
+
+def _in_memory(url: URL) -> bool:
+    return url.database in (None, "", ":memory:")
+
+
+def _engine(url: URL, *, writes: bool) -> AsyncEngine:
+    """SQLite takes one writer at a time, so it gets one connection to write; a server may have died meanwhile."""
+    if url.get_backend_name() != "sqlite":
+        waits = {"connect_args": {"timeout": TURN}} if url.get_driver_name() == "asyncpg" else {}
+        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=10, **waits)
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": TURN},
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=1 if writes else 4,
+        max_overflow=0,
+    )
+    if writes:
+
+        @event.listens_for(engine.sync_engine, "connect")
+        def _by_hand(connection: Any, record: Any) -> None:
+            connection.isolation_level = None
+            # Readers go on while one writes. SQLite does not wait for its turn to switch: whoever is busy in the file
+            # just now has switched it, or the next to open it will; what is wrong with the file a statement will say.
+            with suppress(sqlite3.DatabaseError):
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("PRAGMA journal_mode=WAL")
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def _immediately(connection: Any) -> None:
+            # Else two that read first and write then would wait for each other.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,73 @@
+"""The request log, on each kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from koci_proxy.state import Database
+from koci_proxy.state.requests import BATCH, Asked, Entry, RequestLog
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def log(url: str) -> AsyncIterator[RequestLog]:
+    database = Database(url)
+    await database.open()
+    yield RequestLog(database)
+    await database.close()
+
+
+async def test_rows_come_back_as_they_were(log: RequestLog) -> None:
+    entry = Entry(
+        "req_1", 5.5, "abc", "shop", "openai", "POST", "images/generations", "picture", "generate", "a/b", 200,
+        asked="2K 16:9", sent="2048x1152", got="2048x1152", pictures=2, attempts=[["a/b", "ok", 1.5]], price=8000,
+        usage={"total_tokens": 5}, seconds=1.75, bytes_in=100, bytes_out=2**40, prompt="a fox",
+    )  # fmt: skip
+    log.add(entry)
+    assert await log.newest(Asked(), 10) == []
+    await log.flush()
+    await log.flush()
+    ((_, found),) = await log.newest(Asked(), 10)
+    assert found == entry
+
+
+async def test_filters_and_order(log: RequestLog) -> None:
+    for at in range(10):
+        kind = "refused" if at % 3 == 0 else "ok"
+        log.add(Entry(f"req_{at}", float(at), key="k1", key_name="shop", model=f"m{at % 2}", status=200, outcome=kind))
+    await log.flush()
+
+    async def ids(asked: Asked, most: int = 99) -> list[str]:
+        return [entry.id[-1] for _, entry in await log.newest(asked, most)]
+
+    assert await ids(Asked(), 3) == ["7", "8", "9"]
+    assert await ids(Asked(key="shop", model="m1")) == ["1", "3", "5", "7", "9"]
+    assert await ids(Asked(key="k1", failed=True)) == ["0", "3", "6", "9"]
+    assert await ids(Asked(outcome="refused", since=3, until=9)) == ["3", "6"]
+    assert await ids(Asked(key="other")) == []
+    (number, last) = (await log.newest(Asked(), 1))[0]
+    assert last.id == "req_9"
+    assert await log.after(number, Asked()) == []
+    log.add(Entry("req_a", 11.0, outcome="slow"))
+    await log.flush()
+    assert [entry.id for _, entry in await log.after(number, Asked(failed=True))] == ["req_a"]
+
+
+async def test_totals(log: RequestLog) -> None:
+    for price in (1000, 2500):
+        log.add(Entry("req_1", 1.0, key_name="shop", model="m", pictures=2, price=price))
+    log.add(Entry("req_2", 1.0, key_name="web", model="m"))
+    await log.flush()
+    assert await log.totals(Asked()) == [("shop", "m", 2, 4, 3500), ("web", "m", 1, 0, 0)]
+
+
+async def test_old_rows_go(log: RequestLog) -> None:
+    for at in range(BATCH + 10):
+        log.add(Entry(f"req_{at}", float(at)))
+    await log.flush()
+    assert await log.sweep(BATCH + 5) == BATCH + 5
+    assert len(await log.newest(Asked(), 100)) == 5
+    assert await log.sweep(0) == 0
