@@ -51,6 +51,7 @@ def test_the_sample_asks_for_a_picture(models: list[Model], sample: str | None) 
         providers={"vendor": Provider("vendor", "openai", "https://vendor.example", models=CARDS)},
         models={each.name: each for each in models},
         platforms={"google": "gemini", "openai": "openai"},
+        keys={},
     )
     engine: Any = SimpleNamespace(house=house, plugins=load([ROOT / "plugins"], []))
     callers: Any = Callers()
