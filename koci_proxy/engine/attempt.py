@@ -26,11 +26,11 @@ WAIT, LONGEST = 1.0, 30.0
 
 
 class Trouble(Exception):
-    """A look after a task that told nothing of the task; `denied` where the vendor says that there is none for us."""
+    """A look after a task that told nothing of the task; `lasting` where it is no use to ask for ever."""
 
-    def __init__(self, fault: Fault, *, denied: bool = False) -> None:
+    def __init__(self, fault: Fault, *, lasting: bool = False) -> None:
         super().__init__(str(fault))
-        self.fault, self.denied = fault, denied
+        self.fault, self.lasting = fault, lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ class Attempt:
         """Look after a task until it ends, always with the key that began it.
 
         It is paid for: trouble on the way is waited out for as long as there is time. Only where the vendor says again
-        and again that there is no such task, or that our key may not see it, is that believed.
+        and again that there is no such task, or answers what nobody can read, is that believed.
         """
         until = time.monotonic() + self.give_up
-        denied, wait = 0, ticket.wait or WAIT
+        stubborn, wait = 0, ticket.wait or WAIT
         last: Fault | None = None
-        while time.monotonic() < until and denied < LOOKS:
+        while time.monotonic() < until and stubborn < LOOKS:
             if ticket.progress is not None:
                 self.diary.tell(Progress(ticket.progress))
             await asyncio.sleep(wait)
@@ -93,15 +93,15 @@ class Attempt:
                 outcome = await self._look(ticket)
             except Trouble as trouble:
                 last = trouble.fault
-                denied = denied + 1 if trouble.denied else 0
+                stubborn = stubborn + 1 if trouble.lasting else 0
                 wait = last.retry_after or min(wait * 2, LONGEST)
                 continue
             if isinstance(outcome, Result):
                 return outcome
             # Most vendors do not repeat the handle when they tell how far a task is.
-            ticket, denied, last = outcome if outcome.handle else replace(outcome, handle=ticket.handle), 0, None
+            ticket, stubborn, last = outcome if outcome.handle else replace(outcome, handle=ticket.handle), 0, None
             wait = ticket.wait or WAIT
-        if denied:
+        if last is not None and last.kind in ("key_refused", "not_found", "unserved"):
             raise Fault("empty", "the upstream took the job and does not know it any more", stage="accepted")
         if last is not None:
             raise accepted(last)
@@ -119,9 +119,9 @@ class Attempt:
         try:
             return self._decoded(reply)
         except Fault as fault:
-            if reply.status in DENIED:
-                raise Trouble(fault, denied=True) from fault
-            if reply.status > 400 or page or (fault.kind in TROUBLE and fault.stage != "accepted"):
+            if page or reply.status in DENIED:
+                raise Trouble(fault, lasting=True) from fault
+            if reply.status > 400 or (fault.kind in TROUBLE and fault.stage != "accepted"):
                 raise Trouble(fault) from fault
             raise accepted(fault) from fault
 
