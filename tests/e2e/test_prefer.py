@@ -149,7 +149,7 @@ def test_what_is_wrong_is_said_at_once(later: House, name: str) -> None:
         ("exact", {"size": "1000x1000"}, "size"),
         ("strict", {"size": "1000x1001"}, "size"),
         ("picture", {"prompt": "x" * 40_000}, "prompt"),
-        ("cutout", {}, "task"),
+        ("cutout", {}, "model"),
     ],
 )
 def test_what_only_the_plan_can_tell_is_said_at_once_too(
