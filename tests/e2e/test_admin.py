@@ -64,7 +64,7 @@ def office(vendor: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         first, second = (tmp_path_factory.mktemp(name) for name in ("first", "second"))
         for folder in (first, second):
             (folder / "token").write_text(TOKEN, encoding="utf-8")
-        with proxy(first, vendor, routes) as house, beside(second, vendor, routes) as elsewhere:
+        with proxy(first, vendor, routes, TOKEN) as house, beside(second, vendor, routes) as elsewhere:
             yield Office(house, elsewhere)
 
 

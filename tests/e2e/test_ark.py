@@ -211,7 +211,7 @@ BAD: list[tuple[dict[str, Any], int, str, str]] = [
     ({"size": "2x"}, 400, "InvalidParameter", "size"),
     ({"size": 2048}, 400, "InvalidParameter", "size"),
     ({"image": "data:image/png;base64,@@@@"}, 400, "InvalidParameter", "image[0]"),
-    ({"model": "pro", "image": [URI] * 11}, 400, "InvalidParameter", "images"),
+    ({"model": "pro", "image": [URI] * 11}, 400, "InvalidParameter", "image"),
     ({"watermark": "no"}, 400, "InvalidParameter", "watermark"),
 ]
 

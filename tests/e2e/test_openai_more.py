@@ -145,7 +145,7 @@ def test_what_the_app_did_wrong_is_a_plain_error_in_a_stream_too(client: OpenAI)
     tool: Any = {"type": "image_generation", "size": "1920x1080"}
     with pytest.raises(openai.BadRequestError) as caught:
         client.responses.create(model="exact", input="a fox", tools=[tool], stream=True)
-    assert caught.value.param == "size"
+    assert caught.value.param == "tools[0].size"
 
 
 # --- streams of the Images paths ------------------------------------------------------------------------------------
