@@ -193,7 +193,10 @@ def fit(job: Job, card: Card, policy: sizes.Policy = "nearest") -> Job:
         else:
             continue
         notes += [note] if note else []
-    return replace(job, **changes, notes=(*job.notes, *notes))
+    changed = {name: value for name, value in changes.items() if value is not getattr(job, name)}
+    if not changed and not notes:
+        return job
+    return replace(job, **changed, notes=(*job.notes, *notes))
 
 
 def _fit_field(name: str, value: Any, card: Card, job: Job) -> tuple[Any, Note | None]:

@@ -23,9 +23,11 @@ class Running(Generic[End]):
         self._events: list[Event] = []
         self._bell = asyncio.Event()
         self._stopping = False
-        self._let_go = asyncio.Event()
+        self._left = False
+        self._waiters: list[asyncio.Future[None]] = []
         self.parked = parked
         self.task: asyncio.Task[End] = asyncio.ensure_future(self._run(work))
+        self.task.add_done_callback(self._wake)
 
     async def _run(self, work: Callable[[Tell], Awaitable[End]]) -> End:
         try:
@@ -43,21 +45,28 @@ class Running(Generic[End]):
 
         `Fault` gone when it was cancelled, down when this process is being stopped and another one goes on with it.
         """
-        left = asyncio.ensure_future(self._let_go.wait())
-        try:
-            await asyncio.wait({self.task, left}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            left.cancel()
+        if not self.task.done() and not self._left:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
         if self.task.done() and not self.task.cancelled():
             return self.task.result()
         if self._stopping:
             raise Fault("down", "this process is being stopped, and the job goes on: ask again", stage="not_sent")
         raise Fault("gone", "the job was cancelled")
 
+    def _wake(self, task: asyncio.Task[End] | None = None) -> None:
+        """Whoever waits for the end has waited long enough."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
     def let_go(self) -> None:
         """Nobody is to wait for it any more, though what is out is still waited for."""
-        self._let_go.set()
+        self._left = True
         self._bell.set()
+        self._wake()
 
     def stop(self) -> None:
         """End it here, for another process to go on with."""
@@ -71,7 +80,7 @@ class Running(Generic[End]):
             while seen < len(self._events):
                 yield self._events[seen]
                 seen += 1
-            if self.task.done() or self._let_go.is_set():
+            if self.task.done() or self._left:
                 return
             bell = self._bell
             if seen == len(self._events):

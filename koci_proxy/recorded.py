@@ -6,7 +6,7 @@ The bytes of a picture are not written: it must lie in the store by then, or it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, Field, fields, replace
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from .faults import Fault
@@ -14,46 +14,49 @@ from .types import Job, Media, Note, Result, Size, Ticket
 
 _NOUNS: Mapping[str, type] = {noun.__name__: noun for noun in (Job, Media, Note, Result, Size, Ticket)}
 _FAULT = ("kind", "message", "field", "code", "retry_after", "vendor", "stage", "details")
+_SCALARS = frozenset({type(None), bool, int, float, str})
+# What each field of a noun is by default; `MISSING`, which equals nothing, where it has no default.
+_DEFAULTS = {
+    noun: [
+        (field.name, field.default if field.default_factory is MISSING else field.default_factory())
+        for field in fields(noun)
+    ]
+    for noun in _NOUNS.values()
+}
 # The key that says what an object was; apps may use it too, so a mapping of theirs that has it is wrapped.
 _MARK = "$"
 
 
 def write(value: Any) -> Any:
     """A value of nouns, mappings, tuples, lists and scalars as plain JSON. Raises TypeError for anything else."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case Fault():
-            kept = {name: write(getattr(value, name)) for name in _FAULT}
-            return {_MARK: "Fault", **{name: each for name, each in kept.items() if each is not None}}
-        case Media():
-            return _noun(replace(value, data=None))
-        case Job() | Note() | Result() | Size() | Ticket():
-            return _noun(value)
-        case Mapping():
-            plain = {str(name): write(each) for name, each in value.items()}
-            return {_MARK: "Mapping", "of": plain} if _MARK in plain else plain
-        case tuple():
-            return {_MARK: "tuple", "of": [write(each) for each in value]}
-        case list():
-            return [write(each) for each in value]
-        case _:
-            raise TypeError(f"{type(value).__name__} cannot be written down")
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind in _DEFAULTS:
+        return _noun(replace(value, data=None) if kind is Media and value.data is not None else value)
+    if kind is tuple:
+        return {_MARK: "tuple", "of": [write(each) for each in value]}
+    if kind is list:
+        return [write(each) for each in value]
+    if kind is dict or isinstance(value, Mapping):
+        plain = {str(name): write(each) for name, each in value.items()}
+        return {_MARK: "Mapping", "of": plain} if _MARK in plain else plain
+    if isinstance(value, Fault):
+        kept = {name: write(getattr(value, name)) for name in _FAULT}
+        return {_MARK: "Fault", **{name: each for name, each in kept.items() if each is not None}}
+    if isinstance(value, (str, int, float)):
+        return value
+    raise TypeError(f"{kind.__name__} cannot be written down")
 
 
 def _noun(value: Any) -> dict[str, Any]:
     """What is as it is by default is left out, so that a row written today is read by a version with more fields."""
     written: dict[str, Any] = {_MARK: type(value).__name__}
-    for field in fields(value):
-        each = getattr(value, field.name)
-        if not _by_default(field, each):
-            written[field.name] = write(each)
+    for name, default in _DEFAULTS[type(value)]:
+        each = getattr(value, name)
+        if each is not default and each != default:
+            written[name] = write(each)
     return written
-
-
-def _by_default(field: Field[Any], value: Any) -> bool:
-    default = field.default if field.default_factory is MISSING else field.default_factory()
-    return default is not MISSING and bool(value == default)
 
 
 def read(value: Any) -> Any:
@@ -80,49 +83,49 @@ def read(value: Any) -> Any:
 
 def held(value: Any) -> Iterator[Media]:
     """Every picture in a value whose bytes we hold."""
-    match value:
-        case Media(data=data) if data is not None:
-            yield value
-        case Job() | Result():
-            for field in fields(value):
-                yield from held(getattr(value, field.name))
-        case Mapping():
-            for each in value.values():
-                yield from held(each)
-        case tuple() | list():
-            for each in value:
-                yield from held(each)
+    return (media for media in _media(value) if media.data is not None)
 
 
 def keys(value: Any) -> Iterator[str]:
     """The key of every picture in a value that lies in the store."""
-    match value:
-        case Media(key=str() as key):
-            yield key
-        case Job() | Result():
-            for field in fields(value):
-                yield from keys(getattr(value, field.name))
-        case Mapping():
-            for each in value.values():
-                yield from keys(each)
-        case tuple() | list():
-            for each in value:
-                yield from keys(each)
+    return (media.key for media in _media(value) if media.key is not None)
+
+
+def _media(value: Any) -> Iterator[Media]:
+    kind = type(value)
+    if kind in _SCALARS:
+        return
+    if kind is Media:
+        yield value
+    elif kind is Job or kind is Result:
+        for name, _ in _DEFAULTS[kind]:
+            each = getattr(value, name)
+            if each and type(each) not in _SCALARS:
+                yield from _media(each)
+    elif kind is dict or isinstance(value, Mapping):
+        for each in value.values():
+            yield from _media(each)
+    elif kind is tuple or kind is list:
+        for each in value:
+            yield from _media(each)
 
 
 def exchanged(value: Any, by: Callable[[Media], Media]) -> Any:
     """The same value with every picture replaced by what `by` makes of it."""
-    match value:
-        case Media():
-            return by(value)
-        case Job() | Result():
-            changed = {field.name: exchanged(getattr(value, field.name), by) for field in fields(value)}
-            return replace(value, **changed)
-        case Mapping():
-            return {name: exchanged(each, by) for name, each in value.items()}
-        case tuple():
-            return tuple(exchanged(each, by) for each in value)
-        case list():
-            return [exchanged(each, by) for each in value]
-        case _:
-            return value
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind is Media:
+        return by(value)
+    if kind is Job or kind is Result:
+        old = {name: getattr(value, name) for name, _ in _DEFAULTS[kind]}
+        new = {name: exchanged(each, by) for name, each in old.items() if each and type(each) not in _SCALARS}
+        changed = {name: each for name, each in new.items() if each is not old[name]}
+        return replace(value, **changed) if changed else value
+    if kind is dict or isinstance(value, Mapping):
+        changed = {name: exchanged(each, by) for name, each in value.items()}
+        return value if all(changed[name] is each for name, each in value.items()) else changed
+    if kind is tuple or kind is list:
+        some = [exchanged(each, by) for each in value]
+        return value if all(new is old for new, old in zip(some, value, strict=True)) else kind(some)
+    return value

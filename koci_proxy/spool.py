@@ -9,9 +9,9 @@ import secrets
 import shutil
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from .media import Looks, sniff
 from .types import Media, Sink
@@ -27,6 +27,8 @@ else:
     def _lock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+
+Done = TypeVar("Done")
 
 _WRITE = 131_072  # small writes cost more: each one is a call and a page fault of its own
 _HEAD = 65_536  # what is looked at before bytes leave the memory
@@ -89,9 +91,8 @@ class OnDisk:
         if not self._finalizer.alive:  # it lies published elsewhere already
             _copy(self.pieces(), path)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.replace(self._path, path)
+            _in_folder(lambda: os.replace(self._path, path), path)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
@@ -229,13 +230,23 @@ def _made(path: Path) -> BinaryIO:
 
 def _copy(pieces: Iterator[bytes], path: Path) -> None:
     """Writes beside `path` first and renames, so that no reader ever sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    folder, name = os.path.split(path)
+    beside = f"{folder}/.{name}.{secrets.token_hex(4)}"
+    handle = _in_folder(lambda: os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), path)
     try:
-        with _made(beside) as file:
+        with open(handle, "wb", buffering=0) as file:
             for piece in pieces:
                 file.write(piece)
         os.replace(beside, path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        os.unlink(beside)
         raise
+
+
+def _in_folder(step: Callable[[], Done], path: Path) -> Done:
+    """A step in the folder of a path, which is made where it is missing."""
+    try:
+        return step()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return step()

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from .faults import Fault
 from .media import EXTENSIONS as media_types
@@ -32,13 +31,6 @@ SMALL = 256 * 1024
 # What was being written when a process died may lie about for so long, in seconds.
 LEFTOVER = 3600.0
 _HEAD = 65_536
-
-
-@runtime_checkable
-class Publishable(Protocol):
-    """A spool that can put itself at a path, whole or not at all, often without copying a byte."""
-
-    def publish(self, path: Path) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +60,7 @@ class Store:
         self, folder: Path, *, keep: float | None = None, signed: bool = False, secret: bytes | None = None
     ) -> None:
         self.folder = folder
+        self._folder = str(folder)
         self.keep = keep
         self._secret = (secret or kept_secret(folder)) if signed else None
 
@@ -156,14 +149,16 @@ class Store:
         return False
 
     def _place(self, key: str) -> Path:
-        return self.folder / key[:2] / key
+        return Path(f"{self._folder}/{key[:2]}/{key}")
 
 
 def _publish(spool: Spool, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(spool, Publishable):
-        spool.publish(path)
+    """Puts a spool's bytes at a path, whole or not at all; one that can do it itself does, often without a copy."""
+    publish = getattr(spool, "publish", None)
+    if publish is not None:
+        publish(path)
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}")
     try:
         with beside.open("wb", buffering=0) as file:

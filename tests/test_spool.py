@@ -127,7 +127,7 @@ def test_another_file_system_takes_a_copy(tmp_path: Path, monkeypatch: pytest.Mo
     rename = os.replace
 
     def replace(source: Path, target: Path) -> None:
-        if source.parent != target.parent:
+        if Path(source).parent != Path(target).parent:
             raise OSError(errno.EXDEV, "cross-device link")
         rename(source, target)
 

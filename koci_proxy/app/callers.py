@@ -103,7 +103,8 @@ class Limited(Exception):
 
 def bounds(caller: Caller, house: Bounds) -> Bounds:
     """A key's own limits where it has some, else the house's for every key."""
-    return replace(house, **{name: value for name, value in caller.limits.items() if value is not None})
+    own = {name: value for name, value in caller.limits.items() if value is not None}
+    return replace(house, **own) if own else house
 
 
 def _rules(whose: str, key: str, limits: Bounds, pictures: int) -> Iterator[Rule]:

@@ -67,19 +67,15 @@ class Visit:
     caller: Caller | None = None
     order: Order | None = None
     _open: bool = False
+    engine: Engine = field(init=False)
+    dialect: ModuleType = field(init=False)
     headers: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         pairs = self.scope["headers"]
         self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in pairs}
-
-    @property
-    def engine(self) -> Engine:
-        return self.now.engine
-
-    @property
-    def dialect(self) -> ModuleType:
-        return self.engine.plugins.dialects[self.engine.house.platforms[self.platform]]
+        self.engine = self.now.engine
+        self.dialect = self.engine.plugins.dialects[self.engine.house.platforms[self.platform]]
 
     @property
     def base(self) -> str:

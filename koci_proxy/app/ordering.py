@@ -187,6 +187,8 @@ class Order:
                 roles=("video", *wish.roles),
                 options=rest,
             )
+        if not wish.inputs:
+            return wish
         inputs = [await self._film(media) for media in wish.inputs]
         return replace(wish, inputs=tuple(inputs))
 
@@ -264,11 +266,13 @@ class Order:
     async def _patiently(self, listened: Listened) -> Ended:
         """The end of a job, for as long as the app waits. The last try of an SDK is kept alive meanwhile."""
         limit = _seconds(self.visit.headers.get("x-server-timeout"))
+        reading = _seconds(self.visit.headers.get("x-stainless-read-timeout"))
+        last = reading is not None and (repeats.retries(self.visit.headers) or 0) >= LAST_TRY
+        if limit is None and not last:
+            return await listened.end()
         end = asyncio.ensure_future(listened.end())
         try:
-            reading = _seconds(self.visit.headers.get("x-stainless-read-timeout"))
-            tries = repeats.retries(self.visit.headers) or 0
-            if reading is not None and tries >= LAST_TRY:
+            if last and reading is not None:
                 while not (await asyncio.wait({end}, timeout=max(reading / 2, LEAST)))[0]:
                     await self.visit.blank()
             elif limit is not None and not (await asyncio.wait({end}, timeout=limit))[0]:
@@ -321,8 +325,10 @@ def _lies(ended: Ended) -> bool:
 
 def _seconds(text: str | None) -> float | None:
     """A header's number of seconds; None for none and for what is no time to wait."""
+    if text is None:
+        return None
     with contextlib.suppress(ValueError):
-        value = float(text or "")
+        value = float(text)
         return value if 0 < value < 86_400 else None
     return None
 

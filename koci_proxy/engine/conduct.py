@@ -89,7 +89,7 @@ class Engine:
         if job.task == "edit" and all(target.card.tasks == CUTOUT for target in targets):
             job = replace(job, task="cutout")
         targets, notes = routing.capable(targets, job, self.policy(model))
-        return Planned(replace(job, notes=job.notes + notes), model, tuple(targets))
+        return Planned(replace(job, notes=job.notes + notes) if notes else job, model, tuple(targets))
 
     def order(self, job: Job) -> Planned:
         """A job that was planned before it was sent, for whoever goes on with it."""
@@ -102,11 +102,11 @@ class Engine:
         job, price = planned.job, self._price(planned.model)
         policy = self.policy(planned.model)
         lengths = [fit.length(job, target.card, policy) for target in planned.targets]
-        return max((prices.of(price, replace(job, seconds=length), job.n) for length in lengths), default=0)
+        return max((prices.of(price, _lasting(job, length), job.n) for length in dict.fromkeys(lengths)), default=0)
 
     def charge(self, planned: Planned, served: Served) -> int:
         """What a served job costs: what the app asked for, as far as it came."""
-        asked = replace(planned.job, seconds=served.job.seconds)
+        asked = _lasting(planned.job, served.job.seconds)
         return prices.came(self._price(planned.model), asked, served.result.media)
 
     def _price(self, model: Model) -> prices.Price:
@@ -276,6 +276,10 @@ class Engine:
     async def close(self) -> None:
         """Let the plugins end what they hold. Only once no request is in here any more."""
         await asyncio.gather(*self.plugins.close())
+
+
+def _lasting(job: Job, seconds: float | None) -> Job:
+    return job if job.seconds == seconds else replace(job, seconds=seconds)
 
 
 def gone(what: str) -> Fault:

@@ -23,6 +23,8 @@ async def gather(job: Job, base: str, shell: Shell) -> Job:
     Links under `base` are our own: they are read from the store. A film belongs where its role is `video`, a picture
     anywhere else.
     """
+    if not job.inputs and job.mask is None:
+        return job
     given = zip(job.inputs, fit.input_names(job), fit.roles(job), strict=True)
     inputs = await asyncio.gather(*(_bring(media, name, base, shell, role == "video") for media, name, role in given))
     mask = await _bring(job.mask, "mask", base, shell) if job.mask is not None else None

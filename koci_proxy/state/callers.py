@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import re
@@ -15,11 +16,11 @@ from typing import Any
 
 from cachetools import TTLCache
 from sqlalchemy import or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..faults import Fault
 from ..types import Caller
 from .database import Database
+from .prepared import Writing
 from .tables import keys
 from .texts import clean
 from .turns import take_turn
@@ -70,6 +71,7 @@ class Callers:
         # of it, which is nothing unless it was good once.
         self._known: TTLCache[bytes, Caller] = TTLCache(REMEMBERED, TRUST, timer)
         self._unknown: TTLCache[bytes, str] = TTLCache(REMEMBERED, TRUST, timer)
+        self._looks: dict[bytes, asyncio.Task[tuple[Caller | None, str]]] = {}
 
     async def find(self, plain: str) -> Caller | None:
         """Whose key this is; None for an unknown or revoked one, or an admin token.
@@ -79,12 +81,21 @@ class Callers:
         if not _PLAIN.fullmatch(plain):
             return None
         digest = _digest(plain)
-        caller, why = self._known.get(digest), self._unknown.get(digest)
+        caller = self._known.get(digest)
+        why = self._unknown.get(digest) if caller is None else None
         if caller is None and why is None:
-            caller, why = await self._look_up(digest)
+            caller, why = await self._looked_up(digest)
         if why:
             raise Fault("unauthorized", why, code="expired_api_key")
         return caller
+
+    async def _looked_up(self, digest: bytes) -> tuple[Caller | None, str]:
+        """One look for all who ask for the same key at once."""
+        look = self._looks.get(digest)
+        if look is None:
+            look = self._looks[digest] = asyncio.create_task(self._look_up(digest))
+            look.add_done_callback(lambda done: self._looks.pop(digest, None))
+        return await asyncio.shield(look)
 
     async def _look_up(self, digest: bytes) -> tuple[Caller | None, str]:
         """Whose key this is, or why it is nobody's where that is to be said; remembered either way."""
@@ -174,7 +185,7 @@ class Callers:
         values |= {"old_until": self._database.now() + overlap_seconds}
         live = (keys.c.id == row.id) & keys.c.revoked_at.is_(None)
 
-        async def rotated(connection: AsyncConnection) -> bool:
+        async def rotated(connection: Writing) -> bool:
             return bool((await connection.execute(keys.update().where(live).values(values))).rowcount)
 
         if not await self._database.write(rotated):
@@ -194,7 +205,7 @@ class Callers:
             raise Fault("not_found", f"no live app key has the id or the name {id_or_name!r}")
         live = (keys.c.id == row.id) & keys.c.revoked_at.is_(None)
 
-        async def changed(connection: AsyncConnection) -> Any:
+        async def changed(connection: Writing) -> Any:
             held = (await connection.execute(keys.select().where(live).with_for_update())).one_or_none()
             if held is None:
                 return None
@@ -215,7 +226,7 @@ class Callers:
         plain, values = _new("admin", "admin")
         there = keys.select().where((keys.c.kind == "admin") & keys.c.revoked_at.is_(None))
 
-        async def made(connection: AsyncConnection) -> bool:
+        async def made(connection: Writing) -> bool:
             await take_turn(connection)  # of two processes that start at once only one makes a token
             if (await connection.execute(there)).first() is not None:
                 return False

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from ..faults import Fault
 from .database import Database
+from .prepared import Writing
 from .tables import conversation_pictures, conversations
 from .texts import clean
 
@@ -89,14 +88,14 @@ class Conversations:
         names = ("prompt", "model", "image_url", "thumbnail_url")
         row = {name: clean(picture.get(name) or "") for name in names}
 
-        async def kept(connection: AsyncConnection) -> None:
+        async def kept(connection: Writing) -> None:
             talk = await self._own(connection, owner, id)
             made = {**row, "conversation": talk.id, "created_at": time.time()}
             await connection.execute(conversation_pictures.insert().values(made))
 
         await self._database.write(kept)
 
-    async def _own(self, connection: AsyncConnection, owner: str, id: str) -> Any:
+    async def _own(self, connection: Writing, owner: str, id: str) -> Any:
         """The row of a conversation that is the caller's."""
         talks = conversations
         wanted = (talks.c.id == id.lower()) & (talks.c.owner == owner)

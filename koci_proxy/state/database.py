@@ -7,16 +7,17 @@ import logging
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import AsyncAdaptedQueuePool, ColumnElement, Float, cast, event, func, literal, make_url
+from sqlalchemy import AsyncAdaptedQueuePool, ColumnElement, Float, cast, func, literal, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..faults import Fault
+from .file import File, is_busy
 from .migrations import upgrade
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ TURN = 10.0
 TOGETHER = 64
 
 End = TypeVar("End")
-Work = Callable[[AsyncConnection], Awaitable[Any]]
+Work = Callable[[Any], Awaitable[Any]]
 
 
 class Database:
@@ -45,8 +46,8 @@ class Database:
         self._queue: list[tuple[Work, asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
-        self._readers: AsyncEngine | None = None
-        self._writers: AsyncEngine | None = None
+        self._file: File | None = None
+        self._engine: AsyncEngine | None = None
 
     async def open(self) -> None:
         """Open the database; make its folder and its tables, or bring them up to date."""
@@ -61,13 +62,16 @@ class Database:
         try:
             url = _url(self._written)
             self._single = url.get_backend_name() == "sqlite"
-            self._writers = _engine(url, writes=True)
-            self._readers = _engine(url, writes=False) if self._single and not _in_memory(url) else self._writers
+            self._engine = _engine(url)
+            if self._single and not _in_memory(url):
+                self._file = File(url, TURN)
         except (SQLAlchemyError, ModuleNotFoundError, OSError, sqlite3.Error) as error:
             raise self._useless(error) from error
         try:
             with _told():
-                async with self._writers.connect():
+                if self._file is not None:
+                    self._file.open()
+                async with self._engine.connect():
                     pass
         except TypeError as error:  # how a driver says that it has no such parameter
             raise self._useless(error) from error
@@ -80,20 +84,21 @@ class Database:
         """Close it when all that is being written is written."""
         while self._under_way:
             await asyncio.wait(self._under_way)
-        for engine in {self._readers, self._writers} - {None}:
-            assert engine is not None
-            await engine.dispose()
-        self._readers = self._writers = None
+        if self._file is not None:
+            self._file.close()
+        if self._engine is not None:
+            await self._engine.dispose()
+        self._file = self._engine = None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection to read with."""
-        assert self._readers is not None, "open() comes first"
+        assert self._engine is not None, "open() comes first"
         with _told():
-            async with self._readers.begin() as connection:
+            async with self._engine.begin() as connection:
                 yield connection
 
-    async def write(self, work: Callable[[AsyncConnection], Awaitable[End]]) -> End:
+    async def write(self, work: Callable[[Any], Awaitable[End]]) -> End:
         """Do work in a transaction of its own or together with that of others: all of it is written, or nothing.
 
         The work may be begun twice, so it changes nothing but the database. It goes on when who asked for it is gone.
@@ -133,11 +138,13 @@ class Database:
                 _settle(done, end)
 
     async def _together(self, works: list[Work]) -> list[Any]:
-        assert self._writers is not None, "open() comes first"
-        async with self._writers.begin() as connection:
+        if self._file is not None:
+            return await self._file.together(works)
+        assert self._engine is not None, "open() comes first"
+        async with self._engine.begin() as connection:
             return [await work(connection) for work in works]
 
-    async def _alone(self, work: Callable[[AsyncConnection], Awaitable[End]]) -> End:
+    async def _alone(self, work: Callable[[Any], Awaitable[End]]) -> End:
         with _told():
             end: End = (await self._together([work]))[0]
         return end
@@ -156,7 +163,7 @@ class _told:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, SQLAlchemyError | OSError):
+        if isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
             log.error("the state database does not answer", exc_info=error)
             raise Fault("internal", "the state database does not answer") from error
 
@@ -172,8 +179,7 @@ def _settle(done: asyncio.Future[Any], end: Any) -> None:
 
 def _locked_out(end: Any) -> bool:
     """Whether a write failed because another process did not let go of the file."""
-    cause = end.__cause__ if isinstance(end, Fault) else None
-    return getattr(getattr(cause, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+    return isinstance(end, Fault) and is_busy(end.__cause__)
 
 
 def _url(text: str) -> URL:
@@ -200,33 +206,12 @@ def _in_memory(url: URL) -> bool:
     return url.database in (None, "", ":memory:")
 
 
-def _engine(url: URL, *, writes: bool) -> AsyncEngine:
-    """SQLite takes one writer at a time, so it gets one connection to write; a server may have died meanwhile."""
+def _engine(url: URL) -> AsyncEngine:
+    """What a database in memory has is in its one connection; a server may have died meanwhile."""
     if url.get_backend_name() != "sqlite":
         waits = {"connect_args": {"timeout": TURN}} if url.get_driver_name() == "asyncpg" else {}
         return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=10, **waits)
-    engine = create_async_engine(
-        url,
-        hide_parameters=True,
-        connect_args={"timeout": TURN},
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=1 if writes else 4,
-        max_overflow=0,
-    )
-    if writes:
-
-        @event.listens_for(engine.sync_engine, "connect")
-        def _by_hand(connection: Any, record: Any) -> None:
-            connection.isolation_level = None
-            # Readers go on while one writes. SQLite does not wait for its turn to switch: whoever is busy in the file
-            # just now has switched it, or the next to open it will; what is wrong with the file a statement will say.
-            with suppress(sqlite3.DatabaseError):
-                connection.execute("PRAGMA synchronous=FULL")
-                connection.execute("PRAGMA journal_mode=WAL")
-
-        @event.listens_for(engine.sync_engine, "begin")
-        def _immediately(connection: Any) -> None:
-            # Else two that read first and write then would wait for each other.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
+    pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 4, "max_overflow": 0}
+    if _in_memory(url):
+        pool["pool_size"] = 1
+    return create_async_engine(url, hide_parameters=True, connect_args={"timeout": TURN}, **pool)

@@ -11,17 +11,17 @@ import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, true
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Float, and_, bindparam, case, or_, select, true
 
 from .. import prices
 from ..faults import Fault
 from ..types import UNDER_WAY, Lookup, Status
-from . import ledger
+from . import holds
 from .database import Database
+from .prepared import Prepared, Writing
 from .tables import jobs
 
 # How long a job is its holder's without a word from it, in seconds; said anew every third of that.
@@ -29,7 +29,7 @@ LEASE = 10.0
 DAY = 86_400.0
 
 _ID = re.compile(r"req_[0-9a-f]{24}|[0-9]{15}")
-_OPEN = jobs.c.status.in_(sorted(UNDER_WAY))
+_OPEN = or_(*(jobs.c.status == status for status in sorted(UNDER_WAY)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,40 @@ class Charge:
 
 FREE, NOTHING = Money(), Charge()
 
+_NEW = tuple(NewJob.__dataclass_fields__)
+_BLANK = dict.fromkeys(Row.__dataclass_fields__) | {"webhook_tries": 0, "version": 0}
+_BEGIN = Prepared(
+    lambda kind: (
+        kind.insert(jobs)
+        .values({name: _given(name) for name in (*_NEW, "status", "worker")})
+        .values(lease=kind.now + bindparam("term", type_=Float), created_at=kind.now, webhook_tries=0, version=0)
+        .on_conflict_do_nothing(index_elements=["owner", "repeat_key"])
+        .returning(jobs.c.created_at, jobs.c.lease)
+    )
+)
+
+
+def _given(column: str) -> ColumnElement[Any]:
+    """A value for a column, given when the statement is run."""
+    return bindparam(f"new_{column}", type_=jobs.c[column].type)
+
+
+@cache
+def _change(columns: tuple[str, ...], last: bool) -> Prepared:
+    """Writes these columns of a job that is `mine` and under way; with `last` it ends there, and is let go."""
+    mine = (jobs.c.id == bindparam("of")) & (jobs.c.worker == bindparam("mine")) & _OPEN
+    values = {"version": jobs.c.version + 1, **{name: _given(name) for name in columns}}
+    if not last:
+        return Prepared(lambda kind: jobs.update().where(mine).values(values))
+    keep = bindparam("keep", type_=Float)
+    return Prepared(
+        lambda kind: (
+            jobs.update()
+            .where(mine)
+            .values({**values, "worker": None, "ended_at": kind.now, "expires_at": kind.now + keep})
+        )
+    )
+
 
 class Lost(Exception):
     """The job is another's by now, or has been ended from outside: nothing more may be written of it."""
@@ -135,26 +169,26 @@ class JobBook:
         """
         return await self._database.write(lambda connection: self._begin(connection, new, money))
 
-    async def _begin(self, connection: AsyncConnection, new: NewJob, money: Money) -> Row | None:
-        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        now = self._database.now()
-        values = {name: getattr(new, name) for name in NewJob.__dataclass_fields__}
-        status = "queued" if new.background else "running"
-        values |= {"status": status, "worker": self.worker, "lease": now + LEASE, "created_at": now}
-        values |= {"story": list(new.story), "webhook_tries": 0, "version": 0}
-        statement = insert(jobs).values(values).on_conflict_do_nothing(index_elements=["owner", "repeat_key"])
-        row = (await connection.execute(statement.returning(*jobs.c))).one_or_none()
-        if row is not None and money.hold:
+    async def _begin(self, connection: Writing, new: NewJob, money: Money) -> Row | None:
+        values = {name: getattr(new, name) for name in _NEW}
+        values |= {"status": "queued" if new.background else "running", "worker": self.worker, "story": list(new.story)}
+        given = {f"new_{name}": value for name, value in values.items()}
+        written = await _BEGIN.run(connection, term=LEASE, **given)
+        if not written.rows:
+            return None
+        if money.hold:
             await self._hold(connection, new, money)
-        return None if row is None else _row(row)
+        created_at, lease = written.rows[0]
+        return Row(**{**_BLANK, **values, "created_at": created_at, "lease": lease})
 
-    async def _hold(self, connection: AsyncConnection, new: NewJob, money: Money) -> None:
-        now = self._database.now()
-        if not await ledger.hold(connection, new.owner, new.id, money.hold, now):
-            left = await ledger.balance(connection, new.owner)
+    async def _hold(self, connection: Writing, new: NewJob, money: Money) -> None:
+        if not await holds.hold(connection, new.owner, new.id, money.hold):
+            left = await holds.balance(connection, new.owner)
             message = f"this may cost {prices.show(money.hold)} credits, and {prices.show(left)} are left on this key"
             raise Fault("no_credit", message, code="insufficient_credits", stage="not_sent")
-        if money.per_day is not None and await ledger.over_day(connection, new.owner, money.per_day, now):
+        if money.per_day is not None and await holds.over_day(
+            connection, new.owner, money.per_day, self._database.now()
+        ):
             message = f"{prices.show(money.per_day)} credits a day is the limit of this key, and this would pass it"
             wait = DAY - time.time() % DAY
             raise Fault("too_fast", message, code="credits_per_day", retry_after=wait, stage="not_sent")
@@ -164,24 +198,25 @@ class JobBook:
         if not await self._database.write(lambda connection: self._changed(connection, id, values)):
             raise Lost(id)
 
-    async def _changed(self, connection: AsyncConnection, id: str, values: Mapping[str, Any]) -> bool:
-        mine = (jobs.c.id == id) & (jobs.c.worker == self.worker) & _OPEN
-        more = {**values, "version": jobs.c.version + 1}
-        done: Any = await connection.execute(jobs.update().where(mine).values(more))
-        return bool(done.rowcount)
+    async def _changed(
+        self, connection: Writing, id: str, values: Mapping[str, Any], *, last: bool = False, keep: float | None = None
+    ) -> bool:
+        """Write columns of a row of ours under way; the `last` write lets go of it, kept for so many seconds."""
+        named = {f"new_{name}": value for name, value in values.items()}
+        if last:
+            named["keep"] = keep
+        return bool((await _change(tuple(values), last).run(connection, of=id, mine=self.worker, **named)).count)
 
     async def end(self, id: str, status: Status, keep: float | None, charge: Charge = NOTHING, **values: Any) -> None:
         """The last write of a job that is ours: its end, what it costs, and how many seconds it is kept.
 
         `Lost` as for `change`; then nothing is charged.
         """
-        now = self._database.now()
-        last = {"status": status, "ended_at": now, "expires_at": None if keep is None else now + keep, "worker": None}
 
-        async def ended(connection: AsyncConnection) -> bool:
-            if not await self._changed(connection, id, {**values, **last}):
+        async def ended(connection: Writing) -> bool:
+            if not await self._changed(connection, id, {**values, "status": status}, last=True, keep=keep):
                 return False
-            await ledger.settle(connection, id, charge.amount, now, model=charge.model, pictures=charge.pictures)
+            await holds.settle(connection, id, charge.amount, model=charge.model, pictures=charge.pictures)
             return True
 
         if not await self._database.write(ended):
@@ -240,7 +275,7 @@ class JobBook:
         mine = jobs.c.id.in_(ids) & (jobs.c.worker == self.worker) & _OPEN
         renewed = jobs.update().where(mine).values(lease=self._database.now() + LEASE).returning(jobs.c.id)
 
-        async def beaten(connection: AsyncConnection) -> set[str]:
+        async def beaten(connection: Writing) -> set[str]:
             return {row.id for row in await connection.execute(renewed)}
 
         return await self._database.write(beaten)
@@ -252,7 +287,7 @@ class JobBook:
         free = silent.with_for_update(skip_locked=True)
         taken = jobs.update().where(jobs.c.id.in_(free)).values(worker=self.worker, lease=now + LEASE)
 
-        async def claimed(connection: AsyncConnection) -> list[Row]:
+        async def claimed(connection: Writing) -> list[Row]:
             return [_row(row) for row in await connection.execute(taken.returning(*jobs.c))]
 
         return await self._database.write(claimed)
@@ -277,12 +312,12 @@ class JobBook:
         values["webhook_at"] = case((jobs.c.webhook.is_not(None), 0.0), else_=None)
         values |= {"expires_at": None if keep is None else now + keep}
 
-        async def cancelled(connection: AsyncConnection) -> Row | None:
+        async def cancelled(connection: Writing) -> Row | None:
             row = (await connection.execute(jobs.select().where(wanted).with_for_update())).one_or_none()
             if row is not None:
                 story = [*_row(row).story, [time.time(), "cancelled", None]]
                 await connection.execute(jobs.update().where(wanted).values({**values, "story": story}))
-                await ledger.release(connection, id)
+                await holds.release(connection, id)
             return None if row is None else _row(row)
 
         return await self._database.write(cancelled)
@@ -302,7 +337,7 @@ class JobBook:
         free = waiting.with_for_update(skip_locked=True)
         taken = jobs.update().where(jobs.c.id.in_(free)).values(webhook_at=now + 90.0)
 
-        async def claimed(connection: AsyncConnection) -> list[Row]:
+        async def claimed(connection: Writing) -> list[Row]:
             return [_row(row) for row in await connection.execute(taken.returning(*jobs.c))]
 
         return await self._database.write(claimed)

@@ -1,8 +1,7 @@
 """The books: what each app key may spend, what is held of it for calls under way, and every entry that made it so.
 
 All amounts are whole thousandths of a credit. At every moment the balance of an account and what is held of it are
-together the sum of its entries. `hold`, `settle` and `release` work in a transaction of the caller's, so that a job and
-its money are written together or not at all. Locks are always taken in one order: a job's row, its hold, its account.
+together the sum of its entries.
 """
 
 from __future__ import annotations
@@ -14,22 +13,19 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, Subquery, Table, func, literal, not_, or_, select, true, union
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Select, Subquery, Table, func, or_, select, true, union
 
 from ..faults import Fault
 from ..prices import show
 from .database import Database
+from .holds import DAY, make_account, spent
+from .prepared import Writing
 from .tables import accounts, entries, holds, keys
 from .texts import clean
 
-DAY = 86_400
 # More than this, in thousandths, is a slip of somebody's finger; far from what a column can hold.
 MOST = 10**15
 PAGE = 500
-
-Now = float | ColumnElement[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,87 +78,6 @@ class Imbalance:
     holds: int
 
 
-async def hold(connection: AsyncConnection, owner: str, job: str, amount: int, now: Now) -> bool:
-    """Take an amount out of a balance for a job; False, and nothing changed, where the balance does not suffice.
-
-    Nothing is held for an amount of 0. A job that has its hold already keeps it as it is.
-    """
-    if amount <= 0:
-        return True
-    new = _insert(connection, holds).values(job=job, owner=owner, amount=amount, at=now)
-    if (await connection.execute(new.on_conflict_do_nothing().returning(holds.c.job))).first() is None:
-        return True
-    if await _taken(connection, owner, amount):
-        return True
-    await _make_account(connection, owner)  # none yet, or not enough in it
-    if await _taken(connection, owner, amount):
-        return True
-    await connection.execute(holds.delete().where(holds.c.job == job))
-    return False
-
-
-async def _taken(connection: AsyncConnection, owner: str, amount: int) -> bool:
-    enough = or_(not_(accounts.c.limited), accounts.c.balance >= amount)
-    values = {"balance": accounts.c.balance - amount, "held": accounts.c.held + amount}
-    taken = accounts.update().where(accounts.c.owner == owner, enough).values(values).returning(accounts.c.owner)
-    return (await connection.execute(taken)).first() is not None
-
-
-async def balance(connection: AsyncConnection, owner: str) -> int:
-    """What an owner could have held now; 0 for an account that has never been used."""
-    found = select(accounts.c.balance).where(accounts.c.owner == owner)
-    return int((await connection.execute(found)).scalar() or 0)
-
-
-async def over_day(connection: AsyncConnection, owner: str, most: int, now: Now) -> bool:
-    """Whether what was charged since midnight, UTC, and what is held now are together more than `most`.
-
-    Asked after `hold`, in the same transaction: the account is locked by then, so of calls that meet here each sees
-    what those before it hold. Where it is True, `release` the hold.
-    """
-    at = float((await connection.execute(select(_moment(now)))).scalar_one())
-    held = select(accounts.c.held).where(accounts.c.owner == owner).scalar_subquery()
-    spent = _spent(owner, at - at % DAY).scalar_subquery()
-    row = (await connection.execute(select(func.coalesce(held, 0), spent))).one()
-    return int(row[0]) + int(row[1]) > most
-
-
-async def settle(
-    connection: AsyncConnection,
-    job: str,
-    charge: int,
-    now: Now,
-    *,
-    model: str = "",
-    pictures: int = 0,
-    note: str = "",
-) -> bool:
-    """Charge a job for what came, at most what is held for it, and give back the rest.
-
-    False, and nothing changed, where nothing is held for it (any more): to settle twice is to settle once. A job that
-    has been charged is never charged again, whatever is held for it later.
-    """
-    gone = holds.delete().where(holds.c.job == job).returning(holds.c.owner, holds.c.amount)
-    held = (await connection.execute(gone)).one_or_none()
-    if held is None:
-        return False
-    charged = min(max(charge, 0), held.amount)
-    if charged:
-        values = {"owner": held.owner, "at": now, "kind": "charge", "amount": -charged, "job": job, "by": ""}
-        values |= {"model": clean(model)[:200], "pictures": pictures, "note": clean(note)}
-        new = _insert(connection, entries).values(values).on_conflict_do_nothing(index_elements=["job"])
-        if (await connection.execute(new.returning(entries.c.number))).first() is None:
-            charged = 0
-    back = {"held": accounts.c.held - held.amount, "balance": accounts.c.balance + (held.amount - charged)}
-    await connection.execute(accounts.update().where(accounts.c.owner == held.owner).values(back))
-    return True
-
-
-async def release(connection: AsyncConnection, job: str) -> bool:
-    """Give back all that is held for a job; False where nothing is."""
-    return await settle(connection, job, 0, 0.0)
-
-
 class Ledger:
     """The books in one database, shared by every process that opens it.
 
@@ -182,7 +97,7 @@ class Ledger:
         if amount <= 0:
             raise Fault("bad_request", "a top-up is above 0; adjust takes credits away", field="amount")
 
-        async def added(connection: AsyncConnection) -> None:
+        async def added(connection: Writing) -> None:
             row = await self._locked(connection, owner)
             debt = 0 if row.limited else max(0, -(row.balance + row.held), -(row.balance + amount))
             await self._move(connection, row, debt + amount, limited=True)
@@ -199,7 +114,7 @@ class Ledger:
         if not amount:
             raise Fault("bad_request", "an adjustment is not 0", field="amount")
 
-        async def adjusted(connection: AsyncConnection) -> None:
+        async def adjusted(connection: Writing) -> None:
             row = await self._locked(connection, owner)
             if row.limited and row.balance + amount < 0:
                 held = f" ({show(row.held)} more are held for calls under way)" if row.held else ""
@@ -214,27 +129,27 @@ class Ledger:
     async def unlimit(self, owner: str) -> Account:
         """Charge this account from now on without a look at its balance, as one that was never given credits."""
 
-        async def freed(connection: AsyncConnection) -> None:
+        async def freed(connection: Writing) -> None:
             await self._move(connection, await self._locked(connection, owner), 0, limited=False)
 
         await self._database.write(freed)
         return await self.account(owner)
 
-    async def _locked(self, connection: AsyncConnection, owner: str) -> Any:
+    async def _locked(self, connection: Writing, owner: str) -> Any:
         """The account of a key, made if need be, locked until the end of the transaction."""
         known = select(keys.c.id).where((keys.c.id == owner) & (keys.c.kind == "app"))
         if (await connection.execute(known)).first() is None:
             raise Fault("not_found", f"there is no app key with the id {owner!r}", field="owner")
-        await _make_account(connection, owner)
+        await make_account(connection, owner)
         locked = accounts.select().where(accounts.c.owner == owner).with_for_update()
         return (await connection.execute(locked)).one()
 
-    async def _enter(self, connection: AsyncConnection, owner: str, kind: str, amount: int, note: str, by: str) -> None:
+    async def _enter(self, connection: Writing, owner: str, kind: str, amount: int, note: str, by: str) -> None:
         values = {"owner": owner, "at": self._database.now(), "kind": kind, "amount": amount, "job": None}
         values |= {"model": "", "pictures": 0, "note": clean(note), "by": clean(by)[:200]}
         await connection.execute(entries.insert().values(values))
 
-    async def _move(self, connection: AsyncConnection, row: Any, amount: int, *, limited: bool) -> None:
+    async def _move(self, connection: Writing, row: Any, amount: int, *, limited: bool) -> None:
         balance = row.balance + amount
         if max(balance, abs(amount)) > MOST:
             raise Fault("bad_request", f"more than {show(MOST)} credits are no balance", field="amount")
@@ -261,7 +176,7 @@ class Ledger:
     async def spent(self, owner: str, since: float) -> int:
         """What a key was charged since a time in Unix seconds; what is held is not charged yet."""
         async with self._database.read() as connection:
-            return int((await connection.execute(_spent(owner, since))).scalar_one())
+            return int((await connection.execute(spent(owner, since))).scalar_one())
 
     async def statement(
         self,
@@ -324,29 +239,10 @@ class Ledger:
             return [Hold(**row._mapping) for row in await connection.execute(old)]
 
 
-def _insert(connection: AsyncConnection, table: Table) -> Any:
-    """An insert that can be told what to do where the row is there already."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-
-
-async def _make_account(connection: AsyncConnection, owner: str) -> None:
-    new = _insert(connection, accounts).values(owner=owner, balance=0, held=0, limited=False)
-    await connection.execute(new.on_conflict_do_nothing())
-
-
-def _moment(now: Now) -> ColumnElement[float]:
-    return literal(now) if isinstance(now, float | int) else now
-
-
 def _charges(since: float) -> Select[Any]:
     """What each owner was charged since a time."""
     spent = (-func.sum(entries.c.amount)).label("spent")
     return select(entries.c.owner, spent).where((entries.c.kind == "charge") & (entries.c.at >= since))
-
-
-def _spent(owner: str, since: float) -> Select[Any]:
-    wanted = (entries.c.owner == owner) & (entries.c.kind == "charge") & (entries.c.at >= since)
-    return select(func.coalesce(-func.sum(entries.c.amount), 0)).where(wanted)
 
 
 def _within(owner: str | None, since: float | None, until: float | None) -> ColumnElement[bool]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, true
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, true
 
 from ..faults import Fault
 from .database import Database
+from .prepared import Prepared, Writing
 from .tables import requests
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,14 @@ class Asked:
     failed: bool = False
 
 
+_NAMES = tuple(Entry.__dataclass_fields__)
+_ADD = Prepared(
+    lambda kind: requests.insert().values(
+        {name: bindparam(f"new_{name}", type_=requests.c[name].type) for name in _NAMES}
+    )
+)
+
+
 class RequestLog:
     """The log in one database, shared by every process that opens it."""
 
@@ -97,10 +105,10 @@ class RequestLog:
         """Write what is held now."""
         if not self._held:
             return
-        rows = [asdict(entry) | {"attempts": list(entry.attempts)} for entry in self._held]
+        rows = [{f"new_{name}": getattr(entry, name) for name in _NAMES} for entry in self._held]
 
-        async def written(connection: AsyncConnection) -> None:
-            await connection.execute(requests.insert(), rows)
+        async def written(connection: Writing) -> None:
+            await _ADD.run_many(connection, rows)
 
         await self._database.write(written)
         del self._held[: len(rows)]
@@ -132,7 +140,7 @@ class RequestLog:
         old = select(requests.c.number).where(requests.c.at < before).limit(BATCH)
         some = delete(requests).where(requests.c.number.in_(old.scalar_subquery()))
 
-        async def swept(connection: AsyncConnection) -> int:
+        async def swept(connection: Writing) -> int:
             done: Any = await connection.execute(some)
             return int(done.rowcount)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from koci_proxy import sizes
@@ -32,7 +31,8 @@ def parse(call: Call, edit: bool) -> Job:
     if mask is not None and not inputs:
         raise bad("mask", "needs a picture to lie over")
     stream = fields.flag("stream")
-    job = Job(
+    mark = {"_events": "image_generation"} if inputs and not edit else {}
+    return Job(
         model,
         prompt,
         task="edit" if inputs else "generate",
@@ -44,10 +44,10 @@ def parse(call: Call, edit: bool) -> Job:
         stream=stream,
         partials=fields.whole("partial_images", 0, 3) or 0,
         dialect=DIALECT,
+        places=tuple(places),
         **picture_words(fields),
+        options=fields.rest() | mark,  # what is left by then
     )
-    mark = {"_events": "image_generation"} if inputs and not edit else {}
-    return replace(job, options=fields.rest() | mark, places=tuple(places))
 
 
 def picture_words(fields: Fields) -> dict[str, Any]:

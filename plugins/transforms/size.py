@@ -14,4 +14,6 @@ class Plugin:
         """The job for this target; notes say what was renamed, bent, defaulted or left out."""
         fitted = fit(job, target.card, policy)
         resolved = sizes.resolve(job.size, target.card.size, policy)
+        if resolved.size == fitted.size and not resolved.notes:
+            return fitted
         return replace(fitted, size=resolved.size, notes=(*fitted.notes, *resolved.notes))

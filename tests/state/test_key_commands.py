@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from koci_proxy.cli import main
-from koci_proxy.state import Callers, Database, ledger
+from koci_proxy.state import Callers, Database
+from koci_proxy.state.holds import hold
 from koci_proxy.state.tables import accounts, holds
 from koci_proxy.types import Caller
 
@@ -199,7 +200,7 @@ def test_the_books_are_checked(koci: Koci, url: str) -> None:
 
     async def held(database: Database) -> None:
         now = time.time() - 7200
-        assert await database.write(lambda connection: ledger.hold(connection, caller.id, job, 4000, now))
+        assert await database.write(lambda connection: hold(connection, caller.id, job, 4000, now))
 
     run(url, held)
     stale = koci("credits", "check")

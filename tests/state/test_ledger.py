@@ -14,7 +14,8 @@ from sqlalchemy import text
 
 from koci_proxy import Fault
 from koci_proxy.state import Callers, Database, Ledger
-from koci_proxy.state.ledger import DAY, MOST, Account, Hold, Imbalance, hold, over_day, release, settle
+from koci_proxy.state.holds import DAY, hold, over_day, release, settle
+from koci_proxy.state.ledger import MOST, Account, Hold, Imbalance
 from koci_proxy.state.tables import accounts, entries
 
 from .opened import opened

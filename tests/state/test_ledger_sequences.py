@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from koci_proxy import Fault
 from koci_proxy.state import Database, Ledger
-from koci_proxy.state.ledger import Account, hold, release, settle
+from koci_proxy.state.holds import hold, release, settle
+from koci_proxy.state.ledger import Account
 from koci_proxy.state.tables import accounts, entries, holds, keys
 from tests.postgres import postgres
 
@@ -186,7 +187,7 @@ def test_on_a_server() -> None:
 SPENDER = """
 import asyncio, sys
 from koci_proxy.state import Database
-from koci_proxy.state.ledger import hold, settle
+from koci_proxy.state.holds import hold, settle
 
 async def spend(database, job):
     if await database.write(lambda one: hold(one, "a", job, 7, 1.0)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -153,6 +154,11 @@ def test_wrong_words(words: str, says: str, log: Log) -> None:
     assert says in told.stderr
 
 
+def interruptible() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so does all that it starts in turn."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_it_follows_until_it_is_interrupted(routes: Path, url: str) -> None:
     command = [
         sys.executable,
@@ -167,7 +173,13 @@ def test_it_follows_until_it_is_interrupted(routes: Path, url: str) -> None:
         "-n",
         "1",
     ]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
+    )
     assert child.stdout is not None
 
     async def come() -> None:

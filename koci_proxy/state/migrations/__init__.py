@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...faults import Fault
+from ..prepared import Writing
 from ..turns import take_turn
 
 # The newest of `versions`. Alembic itself is only loaded where a database is not there yet: it takes its time.
 HEAD = "0004"
 
 
-async def upgrade(connection: AsyncConnection) -> None:
+async def upgrade(connection: Writing) -> None:
     """Run what is missing, inside the transaction of this connection."""
     await take_turn(connection)
     await connection.run_sync(_upgrade)

@@ -1,0 +1,148 @@
+"""Holds: what a job may cost is taken out of a balance before anything is spent, and settled by what came.
+
+These work in a transaction of the caller's, so that a job and its money are written together or not at all. Locks are
+always taken in one order: a job's row, its hold, its account.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal, not_, or_, select
+
+from .prepared import Prepared, Writing
+from .tables import accounts, entries, holds
+from .texts import clean
+
+DAY = 86_400
+
+Now = float | ColumnElement[float]
+
+_HOLD = Prepared(
+    lambda kind: (
+        kind.insert(holds)
+        .values(job=bindparam("of"), owner=bindparam("whose"), amount=bindparam("much"), at=kind.now)
+        .on_conflict_do_nothing()
+        .returning(holds.c.job)
+    )
+)
+_TAKE = Prepared(
+    lambda kind: (
+        accounts.update()
+        .where(accounts.c.owner == bindparam("whose"))
+        .where(or_(not_(accounts.c.limited), accounts.c.balance >= bindparam("much")))
+        .values(balance=accounts.c.balance - bindparam("much"), held=accounts.c.held + bindparam("much"))
+    )
+)
+_ACCOUNT = Prepared(
+    lambda kind: (
+        kind.insert(accounts)
+        .values(owner=bindparam("whose"), balance=0, held=0, limited=False)
+        .on_conflict_do_nothing()
+    )
+)
+_RELEASE = Prepared(
+    lambda kind: holds.delete().where(holds.c.job == bindparam("of")).returning(holds.c.owner, holds.c.amount)
+)
+_CHARGE = Prepared(
+    lambda kind: (
+        kind.insert(entries)
+        .values(owner=bindparam("whose"), at=kind.now, kind="charge", amount=bindparam("much"), job=bindparam("of"))
+        .values(model=bindparam("what"), pictures=bindparam("many"), note=bindparam("words"), by="")
+        .on_conflict_do_nothing(index_elements=["job"])
+        .returning(entries.c.number)
+    )
+)
+_GIVE_BACK = Prepared(
+    lambda kind: (
+        accounts.update()
+        .where(accounts.c.owner == bindparam("whose"))
+        .values(held=accounts.c.held - bindparam("much"), balance=accounts.c.balance + bindparam("back"))
+    )
+)
+
+
+async def hold(connection: Writing, owner: str, job: str, amount: int, now: float | None = None) -> bool:
+    """Take an amount out of a balance for a job; False, and nothing changed, where the balance does not suffice.
+
+    Nothing is held for an amount of 0. A job that has its hold already keeps it as it is. Without `now` it is the
+    time of the clock that all processes share.
+    """
+    if amount <= 0:
+        return True
+    if not (await _HOLD.run(connection, of=job, whose=owner, much=amount, now=now)).rows:
+        return True
+    if (await _TAKE.run(connection, whose=owner, much=amount)).count:
+        return True
+    await make_account(connection, owner)  # none yet, or not enough in it
+    if (await _TAKE.run(connection, whose=owner, much=amount)).count:
+        return True
+    await _RELEASE.run(connection, of=job)
+    return False
+
+
+async def balance(connection: Writing, owner: str) -> int:
+    """What an owner could have held now; 0 for an account that has never been used."""
+    found = select(accounts.c.balance).where(accounts.c.owner == owner)
+    return int((await connection.execute(found)).scalar() or 0)
+
+
+async def over_day(connection: Writing, owner: str, most: int, now: Now) -> bool:
+    """Whether what was charged since midnight, UTC, and what is held now are together more than `most`.
+
+    Asked after `hold`, in the same transaction: the account is locked by then, so of calls that meet here each sees
+    what those before it hold. Where it is True, `release` the hold.
+    """
+    at = float((await connection.execute(select(_moment(now)))).scalar_one())
+    held = select(accounts.c.held).where(accounts.c.owner == owner).scalar_subquery()
+    today = spent(owner, at - at % DAY).scalar_subquery()
+    row = (await connection.execute(select(func.coalesce(held, 0), today))).one()
+    return int(row[0]) + int(row[1]) > most
+
+
+async def settle(
+    connection: Writing,
+    job: str,
+    charge: int,
+    now: float | None = None,
+    *,
+    model: str = "",
+    pictures: int = 0,
+    note: str = "",
+) -> bool:
+    """Charge a job for what came, at most what is held for it, and give back the rest.
+
+    False, and nothing changed, where nothing is held for it (any more): to settle twice is to settle once. A job that
+    has been charged is never charged again, whatever is held for it later.
+    """
+    gone = (await _RELEASE.run(connection, of=job)).rows
+    if not gone:
+        return False
+    owner, amount = gone[0]
+    charged = min(max(charge, 0), amount)
+    if charged:
+        words = {"what": clean(model)[:200], "many": pictures, "words": clean(note)}
+        if not (await _CHARGE.run(connection, whose=owner, much=-charged, of=job, now=now, **words)).rows:
+            charged = 0
+    await _GIVE_BACK.run(connection, whose=owner, much=amount, back=amount - charged)
+    return True
+
+
+async def release(connection: Writing, job: str) -> bool:
+    """Give back all that is held for a job; False where nothing is."""
+    return await settle(connection, job, 0)
+
+
+async def make_account(connection: Writing, owner: str) -> None:
+    """An owner's account, empty and without a limit, where there is none yet."""
+    await _ACCOUNT.run(connection, whose=owner)
+
+
+def spent(owner: str, since: float) -> Select[Any]:
+    """What an owner was charged since a time in Unix seconds."""
+    wanted = (entries.c.owner == owner) & (entries.c.kind == "charge") & (entries.c.at >= since)
+    return select(func.coalesce(-func.sum(entries.c.amount), 0)).where(wanted)
+
+
+def _moment(now: Now) -> ColumnElement[float]:
+    return literal(now) if isinstance(now, float | int) else now
