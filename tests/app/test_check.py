@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from koci_proxy.app.check import Schemas
 from koci_proxy.faults import Fault
@@ -91,3 +94,37 @@ FORMS: list[tuple[tuple[tuple[str, str | Media], ...], dict[str, Any]]] = [
 @pytest.mark.parametrize(("fields", "value"), FORMS)
 def test_a_form_is_the_json_it_stands_for(schemas: Schemas, fields: Any, value: dict[str, Any]) -> None:
     assert schemas.coerce("draw", Form(fields)) == value
+
+
+SHIPPED = Path(__file__).parents[2] / "schemas"
+NAMES = sorted(file.stem for file in (SHIPPED / "apps").glob("*.json"))
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 30_000)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["text", "role", "url", "type"]), inner)
+    ),
+    max_leaves=6,
+)
+
+
+@cache
+def shipped() -> Schemas:
+    return Schemas([SHIPPED])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_what_is_let_through_quickly_fits(name: str, data: st.DataObject) -> None:
+    schemas = shipped()
+    known = schemas._schemas[name].get("properties", {})
+    words = {
+        each: st.sampled_from(spec["enum"]) | ANYTHING if "enum" in spec else ANYTHING for each, spec in known.items()
+    }
+    body = data.draw(st.fixed_dictionaries({}, optional=words))
+    if schemas._fits(name, body):
+        assert not list(schemas._compiled[name].iter_errors(body))
