@@ -9,21 +9,23 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import AsyncAdaptedQueuePool, ColumnElement, Float, cast, func, literal, make_url
+from sqlalchemy import ColumnElement, Float, cast, func, literal, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..faults import Fault
 from .file import File, is_busy
 from .migrations import upgrade
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
 log = logging.getLogger(__name__)
 
-# The asynchronous driver of each kind of database; a URL may also name its own (`postgresql+psycopg://…`).
-DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+# The driver of each kind of database; a URL may also name its own (`postgresql+psycopg://…`).
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 # Seconds to wait while another process writes to the same SQLite file, and for a server to take a connection.
 TURN = 10.0
 # What many requests want written at once goes to SQLite in one transaction, which costs one wait for the disk.
@@ -62,17 +64,19 @@ class Database:
         try:
             url = _url(self._written)
             self._single = url.get_backend_name() == "sqlite"
-            self._engine = _engine(url)
-            if self._single and not _in_memory(url):
+            if self._single:
                 self._file = File(url, TURN)
+            else:
+                self._engine = _engine(url)
         except (SQLAlchemyError, ModuleNotFoundError, OSError, sqlite3.Error) as error:
             raise self._useless(error) from error
         try:
             with _told():
                 if self._file is not None:
                     self._file.open()
-                async with self._engine.connect():
-                    pass
+                elif self._engine is not None:
+                    async with self._engine.connect():
+                        pass
         except TypeError as error:  # how a driver says that it has no such parameter
             raise self._useless(error) from error
 
@@ -91,8 +95,13 @@ class Database:
         self._file = self._engine = None
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read with."""
+    async def read(self) -> AsyncIterator[Any]:
+        """A connection to read with: SQLAlchemy's `AsyncConnection`, or one that has its `execute`."""
+        if self._file is not None:
+            with _told():
+                async with self._file.read() as connection:
+                    yield connection
+            return
         assert self._engine is not None, "open() comes first"
         with _told():
             async with self._engine.begin() as connection:
@@ -207,11 +216,8 @@ def _in_memory(url: URL) -> bool:
 
 
 def _engine(url: URL) -> AsyncEngine:
-    """What a database in memory has is in its one connection; a server may have died meanwhile."""
-    if url.get_backend_name() != "sqlite":
-        waits = {"connect_args": {"timeout": TURN}} if url.get_driver_name() == "asyncpg" else {}
-        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=10, **waits)
-    pool: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 4, "max_overflow": 0}
-    if _in_memory(url):
-        pool["pool_size"] = 1
-    return create_async_engine(url, hide_parameters=True, connect_args={"timeout": TURN}, **pool)
+    """A server may have died meanwhile."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # brings the object mapper with it: eight MB, for servers
+
+    waits = {"connect_args": {"timeout": TURN}} if url.get_driver_name() == "asyncpg" else {}
+    return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=10, **waits)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Dialect, Float, bindparam, cast, func
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .file import Direct
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
 # A connection to write with: `Direct` for a SQLite file, else SQLAlchemy's own.
-Writing = AsyncConnection | Direct
+Writing: TypeAlias = "AsyncConnection | Direct"
 
 
 @dataclass(frozen=True, slots=True)

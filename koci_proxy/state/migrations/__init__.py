@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, text
 
 from ...faults import Fault
 from ..prepared import Writing
+from ..tables import metadata
 from ..turns import take_turn
 
-# The newest of `versions`. Alembic itself is only loaded where a database is not there yet: it takes its time.
+# The newest of `versions`. Alembic itself is only loaded where older tables are to be changed: it takes its time.
 HEAD = "0004"
+
+
+# Alembic's own table, as it makes it.
+_count = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
 async def upgrade(connection: Writing) -> None:
@@ -24,6 +29,11 @@ async def upgrade(connection: Writing) -> None:
 def _upgrade(connection: Connection) -> None:
     version = _version(connection)
     if version == HEAD:
+        return
+    if version is None and not inspect(connection).get_table_names():
+        metadata.create_all(connection)
+        _count.create(connection)
+        connection.execute(_count.insert().values(version_num=HEAD))
         return
     if version is not None and version > HEAD:
         words = f"it was last used by a newer koci-proxy (its tables are of version {version}, ours of {HEAD})"
