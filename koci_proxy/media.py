@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .types import Media
+from .types import PIECE, Media
 
 EXTENSIONS: Mapping[str, str] = {
     "image/png": "png",
@@ -68,7 +68,7 @@ class Bytes:
     def size(self) -> int:
         return len(self.content)
 
-    def pieces(self, length: int = 262_144) -> Iterator[bytes]:
+    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
         for at in range(0, len(self.content), length):
             yield self.content[at : at + length]
 

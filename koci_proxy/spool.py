@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from .media import Looks, sniff
-from .types import Media, Sink
+from .types import PIECE, Media, Sink
 
 if sys.platform == "win32":
     import msvcrt
@@ -46,7 +46,7 @@ class InMemory:
     def size(self) -> int:
         return len(self._content)
 
-    def pieces(self, length: int = _WRITE) -> Iterator[bytes]:
+    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
         for at in range(0, len(self._content), length):
             yield self._content[at : at + length]
 
@@ -81,7 +81,7 @@ class OnDisk:
     def drop(self) -> None:
         self._finalizer()
 
-    def pieces(self, length: int = _WRITE) -> Iterator[bytes]:
+    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
         with open(self._path, "rb", buffering=0) as file:
             while piece := file.read(length):
                 yield piece

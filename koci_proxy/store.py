@@ -17,7 +17,7 @@ from pathlib import Path
 from .faults import Fault
 from .media import EXTENSIONS as media_types
 from .media import sniff
-from .types import Media, Spool
+from .types import PIECE, Media, Spool
 
 _KEPT = ("image/png", "image/jpeg", "image/webp", "image/gif", "video/mp4", "video/quicktime", "video/webm")
 EXTENSIONS = {mime: media_types[mime] for mime in _KEPT}
@@ -43,7 +43,7 @@ class Kept:
     def size(self) -> int:
         return self.path.stat().st_size
 
-    def pieces(self, length: int = 262_144) -> Iterator[bytes]:
+    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
         with self.path.open("rb", buffering=0) as file:
             while piece := file.read(length):
                 yield piece

@@ -48,6 +48,10 @@ class Size:
 
 AUTO = Size()
 
+# Bytes that are handed on at once. From 128 KiB on each piece would be memory fresh from the system, page by page,
+# which costs more than what is done with it.
+PIECE = 65_536
+
 
 class Spool(Protocol):
     """Bytes we hold, raw (never base64), in memory or in a file; read as often as wanted."""
@@ -56,7 +60,7 @@ class Spool(Protocol):
     def size(self) -> int:
         """Length in bytes."""
 
-    def pieces(self, length: int = 262_144) -> Iterator[bytes]:
+    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
         """The bytes from the start, in pieces of at most `length`."""
 
 

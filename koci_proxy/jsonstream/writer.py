@@ -13,7 +13,7 @@ from ..types import Spool
 from ..wire import Spelled
 from ..written import Written, joined
 
-_PIECE = 3 * 65_536  # raw bytes; 256 KiB of base64 without padding
+_PIECE = 3 * 16_384  # raw bytes; 64 KiB of base64 without padding
 _MIME = "application/json"
 
 

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from ..facts import Card
 from ..faults import KINDS, Fault
 from ..types import (
+    PIECE,
     UNDER_WAY,
     Caller,
     Delivery,
@@ -47,7 +48,7 @@ class _Bytes:
     def size(self) -> int:
         return len(self.content)
 
-    def pieces(self, length: int = 262_144) -> Iterator[bytes]:
+    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
         yield self.content
 
 

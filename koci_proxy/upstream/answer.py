@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from ..faults import Fault, Stage
-from .coding import KNOWN, PIECE, Inflater
+from ..types import PIECE
+from .coding import KNOWN, Inflater
 
 log = logging.getLogger("koci_proxy.upstream")
 

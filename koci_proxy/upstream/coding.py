@@ -5,8 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-PIECE = 262_144
-"""The longest piece given out, in bytes."""
+from ..types import PIECE
 
 KNOWN = ("gzip", "x-gzip", "deflate")
 

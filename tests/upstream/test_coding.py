@@ -7,7 +7,8 @@ import zlib
 
 import pytest
 
-from koci_proxy.upstream.coding import PIECE, Inflater
+from koci_proxy.types import PIECE
+from koci_proxy.upstream.coding import Inflater
 
 PLAIN = bytes(range(256)) * 4_096
 
