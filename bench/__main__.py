@@ -1,130 +1,202 @@
-"""`python -m bench`: run every scenario and print CPU per request, latency and peak memory of the proxy.
+"""`python -m bench`: run every scenario against several gateways and print CPU per request, latency and peak memory.
 
-The sandbox and this load generator are processes of their own, so what is read from /proc is the proxy's alone. The
-machine may be shared: compare rows of one run, not runs. `--only WORD` runs the scenarios whose name holds the word.
+The vendor and the load are processes of their own, so what is measured is each gateway's alone. Rounds of the gateways
+take turns, so that a noisy machine disturbs them alike: compare rows of one run, not runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import os
-import statistics
+import platform
+import re
+import resource
+import signal
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from koci_proxy.upstream import Client
-from tests.e2e.processes import House, Sandbox, proxy, sandbox
+from . import gateways, measure, report
+from .gateways import Gateway, Prepared, Running, prepare, started
+from .load import Load, Order
+from .report import Cost, Results, percentile
+from .scenarios import Scenario, picked
 
-ROUTES = """
-platforms: {openai: openai, google: gemini}
-models: {picture: {to: sandbox-openai/gpt-image-2}}
-"""
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    name: str
-    prompt: str
-    deliver: str
-    in_flight: int
-    requests: int
-
-
-SCENARIOS = (
-    Scenario("small answer", "bench:small", "b64_json", 1, 500),
-    Scenario("small answer", "bench:small", "b64_json", 64, 3000),
-    Scenario("24 MB base64 to URL", "bench:24", "url", 1, 20),
-    Scenario("24 MB base64 to URL", "bench:24", "url", 8, 48),
-    Scenario("24 MB base64 to URL", "bench:24", "url", 64, 192),
-    Scenario("24 MB base64 passed on", "bench:24", "b64_json", 1, 20),
-    Scenario("24 MB base64 passed on", "bench:24", "b64_json", 8, 48),
-    Scenario("24 MB base64 passed on", "bench:24", "b64_json", 64, 192),
-)
+STARTS = 5
+VENDOR = "vendor"
+"""The name of the rows in which the load asks the vendor itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """Of one scenario: CPU and p50/p99 latency per request in milliseconds, peak resident memory in MB."""
+class Bench:
+    """What a run goes by: the gateways, the vendor as one more, the load, and a folder for all of them."""
 
-    cpu: float
-    p50: float
-    p99: float
-    peak: float
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    prepared: Sequence[Prepared]
+    vendor: Running
+    load: Load
+    home: Path
+    results: Results
 
 
-def peak_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+@contextmanager
+def vendor() -> Iterator[Running]:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "bench.vendor"], stdout=subprocess.PIPE, text=True, cwd=gateways.ROOT
+    )
+    assert child.stdout is not None
+    try:
+        address = child.stdout.readline().strip()
+        alone = Gateway(VENDOR, (), copies=True)
+        yield Running(alone, f"{address}/v1", "", {"authorization": "Bearer bench"}, child.pid, 0, Path(os.devnull))
+    finally:
+        child.terminate()
+        child.wait()
+        child.stdout.close()
 
 
-def forget_peak(pid: int) -> None:
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
+def one_round(bench: Bench, running: Running, scenario: Scenario, look: bool) -> str:
+    """Measure a scenario once; the reason where it failed."""
+    model, copies = running.gateway.told(scenario), running.gateway.copies
+
+    def order(requests: int, in_flight: int, look: bool, probe: str = "") -> Order:
+        return Order(scenario, running.url, running.headers, model, requests, in_flight, probe, copies, look)
+
+    if scenario.warm or look:
+        warm = bench.load.run(order(scenario.warm, min(scenario.in_flight, scenario.warm), look))
+        if warm.failed:
+            return warm.failed
+    measure.forget_peak(running.pid)
+    base, before = measure.resident_mb(running.pid), measure.cpu_seconds(running.pid)
+    probe = running.probe if scenario.probed else ""
+    times = bench.load.run(order(scenario.requests, scenario.in_flight, False, probe))
+    cpu = (measure.cpu_seconds(running.pid) - before) / scenario.requests * 1000
+    if times.failed:
+        return times.failed
+    peak = measure.peak_mb(running.pid)
+    p50, p90, p99 = (percentile(times.waits, share) for share in (0.5, 0.9, 0.99))
+    held = max(0.0, peak - base) * 1024 / scenario.in_flight
+    rate = scenario.requests / times.seconds
+    bench.results.add(scenario, running.gateway.name, Cost(cpu, p50, p90, p99, peak, held, rate, tuple(times.probes)))
+    return ""
 
 
-async def load(house: House, scenario: Scenario) -> Cost:
-    """Run a scenario once, all its requests with so many in flight."""
-    client = Client(per_origin=scenario.in_flight)
-    body = json.dumps(
-        {"model": "picture", "prompt": scenario.prompt, "size": "2048x2048", "response_format": scenario.deliver}
-    ).encode()
-    headers = {"authorization": f"Bearer {house.key}", "content-type": "application/json"}
-    waits: list[float] = []
-    left = iter(range(scenario.requests))
-
-    async def one() -> None:
-        began = time.perf_counter()
-        url = f"{house.url}/openai/v1/images/generations"
-        async with await client.send("POST", url, headers, lambda: iter((body,)), length=len(body)) as answer:
-            async for _ in answer.pieces():
-                pass
-            if answer.status != 200:
-                raise SystemExit(f"{scenario.name}: answered {answer.status}")
-        waits.append((time.perf_counter() - began) * 1000)
-
-    async def worker(turns: Iterator[int]) -> None:
-        for _ in turns:
-            await one()
-
-    await one()
-    waits.clear()
-    forget_peak(house.pid)
-    before = cpu_seconds(house.pid)
-    await asyncio.gather(*(worker(left) for _ in range(scenario.in_flight)))
-    cpu = (cpu_seconds(house.pid) - before) / scenario.requests * 1000
-    await client.close()
-    marks = statistics.quantiles(waits, n=100)
-    return Cost(cpu, statistics.median(waits), marks[98], peak_mb(house.pid))
+def one_family(bench: Bench, running: Running, family: Sequence[Scenario], first: bool) -> None:
+    name = running.gateway.name
+    for scenario in family:
+        if reason := one_round(bench, running, scenario, first):
+            bench.results.failed[scenario, name] = reason
+            print(f"{scenario.name}, {name}: {reason}", *_last_lines(running.log), sep="\n    ", file=sys.stderr)
 
 
-def run(only: str) -> None:
-    with sandbox() as vendor, tempfile.TemporaryDirectory() as folder:
-        print(f"{'scenario':<26}{'in flight':>10}{'CPU ms':>9}{'p50 ms':>9}{'p99 ms':>9}{'peak MB':>9}")
-        for scenario in SCENARIOS:
-            if only in scenario.name:
-                report(vendor, Path(folder), scenario)
+def _last_lines(log: Path) -> list[str]:
+    return log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
 
 
-def report(vendor: Sandbox, folder: Path, scenario: Scenario) -> None:
-    """Each scenario has a proxy of its own, so that one's memory does not stand in another's row."""
-    home = Path(tempfile.mkdtemp(dir=folder))
-    with proxy(home, vendor, ROUTES) as house:
-        cost = asyncio.run(load(house, scenario))
-    row = f"{cost.cpu:>9.2f}{cost.p50:>9.1f}{cost.p99:>9.1f}{cost.peak:>9.0f}"
-    print(f"{scenario.name:<26}{scenario.in_flight:>10}{row}", flush=True)
+def due(results: Results, gateway: Gateway, family: Sequence[Scenario], turn: int) -> list[Scenario]:
+    """What a gateway has to go through in round `turn`; what failed once is left alone."""
+    return [
+        scenario
+        for scenario in family
+        if gateway.does(scenario)
+        and (turn == 0 or gateway.name not in scenario.once)
+        and (scenario, gateway.name) not in results.failed
+    ]
+
+
+def run(bench: Bench, families: Sequence[Sequence[Scenario]], rounds: int) -> None:
+    """All families, each with its rounds, in which the gateways take turns; a fresh process of each every time."""
+    print(report.HEAD)
+    for family in families:
+        for turn in range(rounds):
+            one_family(bench, bench.vendor, due(bench.results, bench.vendor.gateway, family, turn), turn == 0)
+            for made in bench.prepared:
+                if scenarios := due(bench.results, made.gateway, family, turn):
+                    with started(made, bench.home) as running:
+                        one_family(bench, running, scenarios, turn == 0)
+        for scenario in family:
+            print("\n".join(report.lines(bench.results, scenario)), flush=True)
+
+
+def starts(bench: Bench, times: int) -> None:
+    """How long each gateway takes to be ready, and the memory it then has."""
+    for _ in range(times):
+        for made in bench.prepared:
+            with started(made, bench.home) as running:
+                name = made.gateway.name
+                bench.results.starts.setdefault(name, []).append(running.seconds)
+                bench.results.idle.setdefault(name, []).append(measure.resident_mb(running.pid))
+    for name, seconds in bench.results.starts.items():
+        idle = report.Spread.of(bench.results.idle[name])
+        print(f"start of {name:<14}{report.Spread.of(seconds)!s:>22} s, then {idle} MB", flush=True)
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", metavar="WORD", help="run the scenarios whose name holds this word")
+    parser.add_argument("--rounds", type=int, metavar="N", help="of each scenario and gateway (5; 1 with --quick)")
+    parser.add_argument("--quick", action="store_true", help="fewer scenarios and requests, one round")
+    parser.add_argument("--gateways", default=",".join(gateways.USUAL), metavar="A,B", help="of those the bench brings")
+    parser.add_argument("--gateway", action="append", default=[], type=Path, metavar="FILE", help="one more, from YAML")
+    parser.add_argument("--write", action="store_true", help="write the tables and the plot into the page")
+    parser.add_argument("--docs", type=Path, default=gateways.ROOT / "docs" / "performance.md", metavar="PAGE")
+    parser.add_argument("--list", action="store_true", help="name the scenarios and stop")
+    return parser.parse_args()
+
+
+def chosen(asked: argparse.Namespace) -> list[Gateway]:
+    """The gateways of a run; those that cannot run here are told and left out."""
+    known = gateways.shipped()
+    names = [name for name in asked.gateways.split(",") if name]
+    if unknown := [name for name in names if name not in known]:
+        raise SystemExit(f"no gateway {', '.join(unknown)}: there are {', '.join(known)}")
+    found = [known[name] for name in names] + [gateways.read(path) for path in asked.gateway]
+    for gateway in found:
+        if reason := gateways.missing(gateway):
+            print(reason, file=sys.stderr)
+        if not gateway.checked:
+            print(f"{gateway.name} is an entry that nobody has checked", file=sys.stderr)
+    return [gateway for gateway in found if not gateways.missing(gateway)]
+
+
+def about(rounds: int, names: Sequence[str]) -> dict[str, str]:
+    cores = len(re.findall(r"^processor", Path("/proc/cpuinfo").read_text(), re.M))
+    found = {"Cores": str(cores), "Python": platform.python_version(), "Rounds": str(rounds)}
+    if "nginx" in names:
+        said = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
+        found["nginx"] = said.strip().rpartition("/")[2]
+    return found
+
+
+def main() -> None:
+    asked = options()
+    families = picked(asked.only, asked.quick)
+    if asked.list:
+        print("\n".join(scenario.name for family in families for scenario in family))
+        return
+    rounds = asked.rounds or (1 if asked.quick else 5)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # or what was started would stay
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    found = chosen(asked)
+    results = Results(gateways=[VENDOR, *(one.name for one in found)])
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, vendor() as alone, Load() as load:
+        home = Path(folder)
+        address = alone.url.removesuffix("/v1")
+        bench = Bench([prepare(gateway, address, home) for gateway in found], alone, load, home, results)
+        run(bench, families, rounds)
+        if not asked.only or "start" in asked.only:
+            starts(bench, 2 if asked.quick else STARTS)
+    if asked.write:
+        from . import plot  # its library is large, and no other run needs it
+
+        picture = asked.docs.with_suffix(".svg")
+        plot.draw(results, picture)
+        report.insert(asked.docs, report.markdown(results, about(rounds, [one.name for one in found]), picture.name))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="run the scenarios whose name holds this word")
-    run(parser.parse_args().only)
+    main()

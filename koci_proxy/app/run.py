@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +25,13 @@ log = logging.getLogger("koci_proxy")
 BACKLOG = 4096
 
 
+# Calls that wait for a picture hold a socket to their app and one to a vendor.
+CALLS = 16_384
+
+
 def run(path: Path, host: str, port: int, *, sandbox: str | None = None) -> None:
     """Serve until stopped. Raises `ConfigError`, `PluginError`, or `OSError` where the address can't be had."""
+    _allow(2 * CALLS)
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -34,6 +41,18 @@ def run(path: Path, host: str, port: int, *, sandbox: str | None = None) -> None
             runner.run(_serve(Proxy(path, sandbox=sandbox), listener))
     finally:
         listener.close()
+
+
+def _allow(sockets: int) -> None:
+    """As many open sockets as the system lets this process have, up to what it could use."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = sockets if hard == resource.RLIM_INFINITY else min(sockets, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -66,10 +85,17 @@ async def _serve(proxy: Proxy, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         click.echo(await welcome(proxy.live.now.engine, proxy.callers, address))
+        _settle()
         await server.serve(sockets=[listener])
     finally:
         await proxy.close()
     click.echo("stopped")
+
+
+def _settle() -> None:
+    """What is here now stays: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class _Server(uvicorn.Server):

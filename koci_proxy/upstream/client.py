@@ -35,7 +35,7 @@ class Client:
     def __init__(
         self,
         *,
-        per_origin: int = 512,
+        per_origin: int = 16_384,
         idle: float = 30,
         connect_timeout: float = 5,
         ssl: ssl.SSLContext | None = None,

@@ -17,6 +17,7 @@ GROUPS = PROJECT["dependency-groups"]
 ASKED = {
     "run": [*PROJECT["project"]["dependencies"], *GROUPS["build"]],
     "dev": [*PROJECT["project"]["dependencies"], *GROUPS["dev"]],
+    "bench": [*PROJECT["project"]["dependencies"], *GROUPS["dev"], *GROUPS["bench"]],
 }
 LINE = re.compile(
     r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+)[^\n]*?(?P<hashes>(?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.M
