@@ -118,9 +118,11 @@ def exchanged(value: Any, by: Callable[[Media], Media]) -> Any:
     if kind is Media:
         return by(value)
     if kind is Job or kind is Result:
-        old = {name: getattr(value, name) for name, _ in _DEFAULTS[kind]}
-        new = {name: exchanged(each, by) for name, each in old.items() if each and type(each) not in _SCALARS}
-        changed = {name: each for name, each in new.items() if each is not old[name]}
+        changed = {}
+        for name, _ in _DEFAULTS[kind]:
+            old = getattr(value, name)
+            if old and type(old) not in _SCALARS and (new := exchanged(old, by)) is not old:
+                changed[name] = new
         return replace(value, **changed) if changed else value
     if kind is dict or isinstance(value, Mapping):
         changed = {name: exchanged(each, by) for name, each in value.items()}

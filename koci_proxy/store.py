@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import hmac
 import os
@@ -22,7 +21,8 @@ from .types import PIECE, Media, Spool
 _KEPT = ("image/png", "image/jpeg", "image/webp", "image/gif", "video/mp4", "video/quicktime", "video/webm")
 EXTENSIONS = {mime: media_types[mime] for mime in _KEPT}
 MIMES = {extension: mime for mime, extension in EXTENSIONS.items()}
-# 128 random bits in lower-case base32, and the type of the bytes.
+# 130 random bits in lower-case base32, and the type of the bytes.
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
 _KEY = re.compile(r"[a-z2-7]{26}\.(?:" + "|".join(MIMES) + ")")
 # A signed link to a picture that is kept for ever is good for this long, in seconds.
 WEEK = 7 * 86_400.0
@@ -78,7 +78,7 @@ class Store:
             raise Fault(
                 "garbled", f"the upstream sent {mime or 'something unknown'}, which is no picture that can be kept"
             )
-        key = f"{base64.b32encode(secrets.token_bytes(16)).decode().lower().rstrip('=')}.{EXTENSIONS[mime]}"
+        key = f"{secrets.token_bytes(26).translate(_LETTERS).decode()}.{EXTENSIONS[mime]}"
         size = media.data.size
         if size > SMALL:
             await asyncio.to_thread(_publish, media.data, self._place(key))

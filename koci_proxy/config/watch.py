@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path as Folder
 
-from watchfiles import awatch
+from watchfiles import Change, awatch
 
 DEBOUNCE = 80  # milliseconds that changes are gathered
 LOOK = 500  # milliseconds after which we look ourselves: a network mount may send no word of a change
 BESIDE = ("providers", "plugins")
+ENDINGS = (".yaml", ".yml", ".py")
 
 Seen = dict[Folder, tuple[int, int, int]]
 
@@ -27,7 +28,7 @@ async def changes(path: Folder, stop: asyncio.Event) -> AsyncIterator[None]:
         folders = _folders(path)
         watched = awatch(
             *folders,
-            watch_filter=None,
+            watch_filter=_matters,
             recursive=False,
             debounce=DEBOUNCE,
             step=20,
@@ -45,6 +46,11 @@ async def changes(path: Folder, stop: asyncio.Event) -> AsyncIterator[None]:
                     break
 
 
+def _matters(change: Change, file: str) -> bool:
+    """A log that grows beside `routes.yaml` is none of ours; what comes, goes or is swapped may be."""
+    return change is not Change.modified or file.endswith(ENDINGS)
+
+
 def _folders(path: Folder) -> list[Folder]:
     """The folders to be watched, those behind symbolic links included."""
     found = {path.parent, path.resolve().parent}
@@ -57,8 +63,8 @@ def _folders(path: Folder) -> list[Folder]:
 def _files(path: Folder) -> Iterator[Folder]:
     yield path
     for name in BESIDE:
-        for pattern in ("*.yaml", "*.yml", "*.py"):
-            yield from (path.parent / name).rglob(pattern)
+        for ending in ENDINGS:
+            yield from (path.parent / name).rglob(f"*{ending}")
 
 
 def _look(path: Folder) -> Seen:

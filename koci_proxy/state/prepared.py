@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from json import JSONEncoder
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Dialect, Float, bindparam, cast, func
+from sqlalchemy import JSON, ColumnElement, Dialect, Float, bindparam, cast, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .file import Direct
@@ -46,6 +47,13 @@ class Done:
     count: int
 
 
+_encode = JSONEncoder().encode
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else _encode(value)
+
+
 class _Sql:
     """A statement as SQLite's driver takes it."""
 
@@ -56,7 +64,8 @@ class _Sql:
         self._slots = []
         for name in compiled.positiontup or ():
             impl = compiled.binds[name].type.dialect_impl(dialect) if name in compiled.binds else None
-            self._slots.append((name, fixed.get(name), impl.bind_processor(dialect) if impl is not None else None))
+            process = None if impl is None else _json if isinstance(impl, JSON) else impl.bind_processor(dialect)
+            self._slots.append((name, fixed.get(name), process))
 
     def values(self, given: Mapping[str, Any]) -> list[Any]:
         values = []
