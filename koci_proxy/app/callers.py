@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hmac
 import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 
 from .. import address
@@ -77,20 +77,23 @@ class Desk:
             raise Limited(taken.fault(), headers)
         return headers
 
-    @asynccontextmanager
-    async def places(self, caller: Caller, house: House, model: Model) -> AsyncIterator[None]:
+    def places(self, caller: Caller, house: House, model: Model) -> AbstractAsyncContextManager[None]:
         """A place among the calls under way of the key, the model and the house; `Fault` too_fast where one is full."""
-        key = bounds(caller, house.limits.key)
         limits = (
-            (f"key:{caller.id}", key.at_once, "calls at once of a key"),
+            (f"key:{caller.id}", bounds(caller, house.limits.key).at_once, "calls at once of a key"),
             (f"model:{model.name}", model.limits.at_once, f"calls at once of model {model.name}"),
             ("house", house.limits.house.at_once, "calls at once of all keys"),
         )
-        async with AsyncExitStack() as stack:
-            for place, limit, name in limits:
-                if limit is not None:
-                    await stack.enter_async_context(self.pace.slot(place, limit, name=name))
-            yield
+        slots = [self.pace.slot(place, limit, name=name) for place, limit, name in limits if limit is not None]
+        return _all(slots) if slots else nullcontext()
+
+
+@asynccontextmanager
+async def _all(slots: Sequence[AbstractAsyncContextManager[None]]) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for slot in slots:
+            await stack.enter_async_context(slot)
+        yield
 
 
 class Limited(Exception):
