@@ -76,6 +76,13 @@ class Running:
     log: Path
 
 
+TRACES = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "{vendor}",
+    "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+    "OTEL_TRACES_SAMPLER_ARG": "0.1",
+}
+
+
 def koci() -> Gateway:
     return Gateway(
         "koci",
@@ -85,6 +92,11 @@ def koci() -> Gateway:
         files=_koci_files(),
         prepare=(sys.executable, "-m", "koci_proxy", "keys", "new", "bench", "--credits", "100000000"),
     )
+
+
+def traced() -> Gateway:
+    """The same, with one request in ten traced and the spans sent to a collector, for small answers."""
+    return replace(koci(), name="koci-traced", env=TRACES, scenarios=("small answer",))
 
 
 def _koci_files() -> dict[str, str]:
@@ -171,11 +183,11 @@ def naive() -> Gateway:
 
 def shipped() -> dict[str, Gateway]:
     """Every gateway that the bench brings; the last one runs only when it is named."""
-    known = (koci(), nginx(), naive(), nginx("nginx-default", ""))
+    known = (koci(), traced(), nginx(), naive(), nginx("nginx-default", ""))
     return {one.name: one for one in known}
 
 
-USUAL = ("koci", "nginx", "naive")
+USUAL = ("koci", "koci-traced", "nginx", "naive")
 
 
 def read(path: Path) -> Gateway:

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from .report import Results, number, shown
 
-COLOURS = {"koci": "#d1495b", "nginx": "#8d99ae", "naive": "#edae49"}
+COLOURS = {"koci": "#d1495b", "koci-traced": "#8c2f39", "nginx": "#8d99ae", "naive": "#edae49"}
 OTHERS = ("#66a182", "#00798c", "#6a4c93", "#2e4057")
 LEFT_OUT = "vendor"
 

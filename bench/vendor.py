@@ -88,6 +88,7 @@ async def main() -> None:
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     models.update(answers(address))
     files.update(pictures())
+    files["/v1/traces"] = Answer(http(b""))
     print(address, flush=True)
     await server.serve_forever()
 

@@ -1,15 +1,18 @@
-"""What operators see of a running house: numbers for Prometheus, and log lines with every secret taken out."""
+"""What operators see of a running house: numbers for Prometheus, traces, and log lines with every secret taken out."""
 
 from __future__ import annotations
 
 import json as json_
 import logging
+import os
 import re
 import sys
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from .tracing import Traces
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter, Observation
@@ -31,6 +34,7 @@ class Telemetry:
         from opentelemetry.sdk.resources import Resource
         from prometheus_client import CollectorRegistry
 
+        self.traces = Traces(os.environ)
         self._registry = CollectorRegistry()
         reader = PrometheusMetricReader(disable_target_info=True, scope_info_enabled=False, registry=self._registry)
         provider = MeterProvider([reader], Resource.get_empty(), shutdown_on_exit=False)
@@ -60,6 +64,7 @@ class Telemetry:
 
     def vendor_call(self, provider: str, outcome: str, seconds: float) -> None:
         """One call to a vendor has ended: `ok`, or the kind of its fault."""
+        self.traces.call(provider, outcome, seconds)
         self._calls.add(1, provider=provider, outcome=outcome)
         self._call_seconds.record(seconds, {"provider": provider})
 

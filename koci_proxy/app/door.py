@@ -85,6 +85,13 @@ class Visit:
 
     async def serve(self) -> None:
         """Answer in the platform's own dialect, whatever happens."""
+        with self.engine.shell.telemetry.traces.request(self.headers) as span:
+            entry = await self._serve()
+            if span is not None:
+                span.update_name(f"{entry.method} {entry.platform}")
+                span.set_attributes(told(entry))
+
+    async def _serve(self) -> Entry:
         began = time.perf_counter()
         try:
             await self._answer()
@@ -108,6 +115,7 @@ class Visit:
             self.id, entry.method, self.platform, entry.path, entry.key_name or "-", entry.model or "-",
             entry.target or "-", self.status, self.sent, took,
         )  # fmt: skip
+        return entry
 
     def _entry(self, took: float) -> Entry:
         """What the request log keeps of this request."""
@@ -253,3 +261,18 @@ class Visit:
         self.sent = await answer.reply_and_linger(
             self.send, reply, self.named(), lambda: intake.rest(self._receive, limit)
         )
+
+
+def told(entry: Entry) -> dict[str, str | int]:
+    """What a span says of a request."""
+    return {
+        "http.request.method": entry.method,
+        "http.response.status_code": entry.status,
+        "koci.request": entry.id,
+        "koci.platform": entry.platform,
+        "koci.app": entry.key_name,
+        "koci.model": entry.model,
+        "koci.target": entry.target,
+        "koci.outcome": entry.outcome,
+        "koci.pictures": entry.pictures,
+    }

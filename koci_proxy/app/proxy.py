@@ -70,6 +70,7 @@ class Proxy:
         self.database = Database(beside(folder, house.state))
         self.log = RequestLog(self.database)
         await self.database.open()
+        self._rooms.push_async_callback(asyncio.to_thread, self.telemetry.traces.close)
         self._rooms.push_async_callback(self._close_database)
         self.callers = Callers(self.database)
         talks = Talks(Conversations(self.database))

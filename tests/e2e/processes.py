@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -63,11 +64,16 @@ def ask(url: str, body: Any = None, *, method: str | None = None, headers: Mappi
 
 
 @contextmanager
-def process(*command: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+def process(*command: str, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
     """A command of ours in a folder of its own; what it logs stands there in stderr.txt. Stopped at the end."""
     with (cwd / "stderr.txt").open("w") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "koci_proxy", *command], cwd=cwd, stdout=subprocess.PIPE, stderr=log, text=True
+            [sys.executable, "-m", "koci_proxy", *command],
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         )
     assert child.stdout is not None
     with child.stdout:
@@ -105,13 +111,15 @@ def sandbox(*options: str) -> Iterator[Sandbox]:
 
 
 @contextmanager
-def proxy(folder: Path, vendor: Sandbox, routes: str, admin: str = "") -> Iterator[House]:
+def proxy(
+    folder: Path, vendor: Sandbox, routes: str, admin: str = "", env: Mapping[str, str] | None = None
+) -> Iterator[House]:
     """A proxy on a folder, with `routes` written there as its routes.yaml; `admin` is the token that they set, if any.
 
     One that sets none prints a token of its own, last of all.
     """
     (folder / "routes.yaml").write_text(routes, encoding="utf-8")
-    with process("serve", "--port", "0", "--sandbox", vendor.url, cwd=folder) as child:
+    with process("serve", "--port", "0", "--sandbox", vendor.url, cwd=folder, env=env) as child:
         text = "\n".join(lines_until(child, r"app key" if admin else r"admin token"))
         url, key = (re.search(pattern, text) for pattern in (r"serving on (\S+)", r"app key.*: (\S+)"))
         assert url, text

@@ -40,6 +40,7 @@ FLOORS = {
         "pixels",
         "plugins",
         "telemetry",
+        "tracing",
         "jobs",
         "pace",
     ),
