@@ -11,7 +11,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Literal, TypeVar
 
 from .media import Looks, sniff
 from .types import PIECE, Media, Sink
@@ -30,7 +30,7 @@ else:
 
 Done = TypeVar("Done")
 
-_WRITE = 131_072  # small writes cost more: each one is a call and a page fault of its own
+_WRITE = 98_304  # small writes cost more, and from 128 KiB on the buffer itself would be fresh pages for each file
 _HEAD = 65_536  # what is looked at before bytes leave the memory
 
 
@@ -56,16 +56,15 @@ class InMemory:
 
 
 class OnDisk:
-    """A spool in a file, which goes when nobody holds the spool any more, unless it was published."""
+    """A spool in a file, which is given up when nobody holds the spool any more, unless it was published."""
 
     __slots__ = ("__weakref__", "_file", "_finalizer", "_path", "_size", "_spools")
 
     def __init__(self, spools: Spools) -> None:
         self._spools = spools  # keeps the folder
         self._size = 0
-        self._path = spools.place() / secrets.token_hex(8)
-        self._file = _made(self._path)
-        self._finalizer = weakref.finalize(self, _drop, self._file, self._path)
+        self._path, self._file = spools.spare.opened() or _made(spools.place() / secrets.token_hex(8))
+        self._finalizer = weakref.finalize(self, _drop, self._file, self._path, spools.spare)
 
     @property
     def size(self) -> int:
@@ -76,6 +75,7 @@ class OnDisk:
 
     def seal(self) -> None:
         """No more is written; from here on it can be read."""
+        self._file.truncate()  # what is left of a longer one before it
         self._file.close()
 
     def drop(self) -> None:
@@ -148,16 +148,46 @@ class _Filling:
         self._held = bytearray()
 
 
+class _Spare:
+    """Files that nobody holds any more, at most `most` bytes of them: the next pictures are written over them.
+
+    A new file's bytes go to pages fresh from the system, which costs several times what writing them does.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._files: list[tuple[Path, int]] = []
+
+    def opened(self) -> tuple[Path, BinaryIO] | None:
+        """One of them, to be written from its start; None when there is none."""
+        while self._files:
+            # Another thread may be faster, or whoever clears the disk.
+            with contextlib.suppress(IndexError, FileNotFoundError):
+                path = self._files.pop()[0]
+                return path, _opened(path, "wb", without=os.O_CREAT | os.O_TRUNC)
+        return None
+
+    def keep(self, path: Path) -> bool:
+        """Whether there is room for one more."""
+        size = path.stat().st_size
+        if size + sum(length for _, length in tuple(self._files)) > self._most:
+            return False
+        self._files.append((path, size))
+        return True
+
+
 class Spools:
     """All spools of this process: up to `memory` bytes of each stay in memory, the rest go to files under `folder`.
 
+    A file that nobody holds any more is kept to be written over, up to `spare` bytes in all, and goes with the process.
     The folder is shared with other processes: each makes a folder of its own in it and holds a lock there for as long
     as it lives, and the system takes the lock back however it dies.
     """
 
-    def __init__(self, folder: Path, memory: int = 64 * 1024) -> None:
+    def __init__(self, folder: Path, memory: int = 64 * 1024, spare: int = 64 * 1024 * 1024) -> None:
         self._folder = folder
         self._memory = memory
+        self.spare = _Spare(spare)
         self._place: Path | None = None
 
     def sink(self) -> Sink:
@@ -217,15 +247,22 @@ def _leave(place: Path, lock: int) -> None:
     os.close(lock)
 
 
-def _drop(file: BinaryIO, path: Path) -> None:
+def _drop(file: BinaryIO, path: Path, spare: _Spare) -> None:
     with contextlib.suppress(OSError):  # what is not yet written would go to a full disk
         file.close()
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        if not spare.keep(path):
+            path.unlink()
 
 
-def _made(path: Path) -> BinaryIO:
+def _made(path: Path) -> tuple[Path, BinaryIO]:
     """A new file that only its owner may read."""
-    return open(path, "xb", buffering=_WRITE, opener=lambda name, flags: os.open(name, flags, 0o600))
+    return path, _opened(path, "xb")
+
+
+def _opened(path: Path, mode: Literal["wb", "xb"], without: int = 0) -> BinaryIO:
+    """A file to be written, opened with the flags of a mode but for some."""
+    return open(path, mode, buffering=_WRITE, opener=lambda name, flags: os.open(name, flags & ~without, 0o600))
 
 
 def _copy(pieces: Iterator[bytes], path: Path) -> None:

@@ -78,7 +78,7 @@ def test_nothing_is_made_before_a_file_is_needed(tmp_path: Path) -> None:
 
 
 def test_what_nobody_holds_is_gone(tmp_path: Path) -> None:
-    spools = Spools(tmp_path)
+    spools = Spools(tmp_path, spare=0)
     media: Media | None = filled(spools, LARGE)
     unfinished = spools.sink()
     unfinished.write(LARGE)
@@ -95,6 +95,51 @@ def test_what_nobody_holds_is_gone(tmp_path: Path) -> None:
     media = None
     gc.collect()
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("size", [len(LARGE) // 2, len(LARGE), 3 * len(LARGE)])
+def test_what_nobody_holds_is_written_over(tmp_path: Path, size: int) -> None:
+    spools, content = Spools(tmp_path), os.urandom(size)
+    filled(spools, LARGE)
+    gc.collect()
+    (path,) = files(tmp_path)
+    held = [filled(spools, content), filled(spools, LARGE)]
+    assert len(files(tmp_path)) == 2
+    assert path.read_bytes() == b"".join(spooled(held[0]).pieces()) == content
+    assert b"".join(spooled(held[1]).pieces()) == LARGE
+
+
+def test_no_more_is_kept_to_be_written_over_than_was_said(tmp_path: Path) -> None:
+    spools = Spools(tmp_path, spare=2 * len(LARGE))
+    held = [filled(spools, LARGE) for _ in range(5)]
+    unfinished = spools.sink()
+    unfinished.write(LARGE + SMALL)
+    assert len(files(tmp_path)) == 6
+    del unfinished
+    gc.collect()
+    held.clear()
+    gc.collect()
+    assert len(files(tmp_path)) == 1
+    assert sum(path.stat().st_size for path in files(tmp_path)) <= 2 * len(LARGE)
+
+
+def test_what_was_published_is_not_written_over(tmp_path: Path) -> None:
+    spools = Spools(tmp_path / "spool")
+    spooled(filled(spools, LARGE)).publish(tmp_path / "x")
+    gc.collect()
+    held = [filled(spools, LARGE[::-1]) for _ in range(2)]
+    assert (tmp_path / "x").read_bytes() == LARGE
+    assert len(files(tmp_path / "spool")) == len(held)
+
+
+def test_a_file_that_somebody_cleared_away_is_made_anew(tmp_path: Path) -> None:
+    spools = Spools(tmp_path)
+    filled(spools, LARGE)
+    gc.collect()
+    (path,) = files(tmp_path)
+    path.unlink()
+    media = filled(spools, LARGE[::-1])
+    assert b"".join(spooled(media).pieces()) == LARGE[::-1]
 
 
 def test_a_spool_keeps_its_folder(tmp_path: Path) -> None:

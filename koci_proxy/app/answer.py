@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from itertools import chain
 from typing import Any, TypeVar
 
 from .. import jsonstream
@@ -11,6 +12,7 @@ from ..engine import Served
 from ..engine.exchange import write
 from ..types import Size
 from ..wire import Frame, Reply
+from ..written import joined
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Item = TypeVar("Item")
@@ -80,11 +82,9 @@ async def begin_stream(send: Send, headers: Mapping[str, str]) -> None:
 async def frames(send: Send, sequence: Iterable[Frame]) -> None:
     """Send frames of an event stream; a picture in one goes out in pieces."""
     for frame in sequence:
-        head = f"event: {frame.event}\n" if frame.event else ""
-        await piece(send, head.encode() + b"data: ")
-        for part in jsonstream.write(frame.data).pieces():
+        head = f"event: {frame.event}\ndata: " if frame.event else "data: "
+        for part in joined(chain((head.encode(),), jsonstream.write(frame.data).pieces(), (b"\n\n",))):
             await piece(send, part)
-        await piece(send, b"\n\n")
 
 
 async def piece(send: Send, content: bytes) -> None:

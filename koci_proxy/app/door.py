@@ -115,6 +115,7 @@ class Visit:
             self.id, entry.method, self.platform, entry.path, entry.key_name or "-", entry.model or "-",
             entry.target or "-", self.status, self.sent, took,
         )  # fmt: skip
+        self.order = None  # it knows us: without this its pictures would stay until the collector comes by
         return entry
 
     def _entry(self, took: float) -> Entry:

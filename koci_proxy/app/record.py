@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..routing import may_be_paid
 from ..state.jobs import FREE, Charge, JobBook, Lost, Money, NewJob, Row
 from ..store import Store
 from ..types import Event, Job, JobState, Media, Progress, Result, Status, Target, Ticket
+from .parts import is_out, lost, pasts_of
 
 log = logging.getLogger("koci_proxy.jobs")
 
@@ -47,6 +48,10 @@ class Ended:
         }
 
 
+def unheard(event: Event) -> None:
+    """Where nobody listens."""
+
+
 class Record:
     """Implements the engine's `Diary` for a job that this process holds the lease of.
 
@@ -60,13 +65,13 @@ class Record:
         self.new = new
         self.attempts: list[list[Any]] = []
         self.deadline: float | None = None
-        self.listener: Tell = lambda event: None
+        self.listener: Tell = unheard
         self._book, self._store, self._money = book, store, money
         self._parts: dict[str, Any] = dict(row.parts) if row else {}
         self._story: list[Any] = list(row.story if row else new.story)
         self._percent = (row.progress if row else None) or 0.0
         self.written = row is not None  # in the book, so that its lease must be kept
-        self._pasts = {int(part): recorded_past(value) for part, value in self._parts.items()}
+        self._pasts = pasts_of(row.parts) if row else {}
         # The pictures of a job that somebody waited for are not kept: without that somebody it is not begun anew.
         self._finish_only = taken_up and not new.background
         self.ending = False
@@ -75,18 +80,17 @@ class Record:
 
     @property
     def parked(self) -> bool:
-        """Whether another process could go on with it: the vendor has all of it, or nothing and nobody waits."""
-        known = all(value.get("ticket") or value.get("result") for value in self._parts.values())
-        return self.written and known and (self.new.background or bool(self._parts))
+        """Whether another process could go on with it: the vendor has all of it, or nobody waits for the rest."""
+        return self.written and not self.calling and (self.new.background or self.begun)
 
     def pasts(self) -> list[Past]:
-        """The calls that are out, as another process would find them."""
-        return [recorded_past(value) for value in self._parts.values()]
+        """The calls that were made, as another process would find them."""
+        return list(pasts_of(self._parts).values())
 
     @property
     def calling(self) -> bool:
         """Whether a call is out that the vendor has not answered yet: to end the job now would lose what it costs."""
-        return any(not value.get("ticket") and not value.get("result") for value in self._parts.values())
+        return any(is_out(value) for value in self._parts.values())
 
     def calls(self) -> list[list[Any]]:
         """The calls to vendors so far: [target, outcome, seconds]; one that is under way took its time until now."""
@@ -95,8 +99,13 @@ class Record:
 
     @property
     def sent(self) -> bool:
-        """Whether any call is out."""
-        return bool(self._parts)
+        """Whether any call was made of which something may have come."""
+        return any("target" in value for value in self._parts.values())
+
+    @property
+    def begun(self) -> bool:
+        """Whether calls were made for all that it is to come to."""
+        return bool(self._parts) and all("target" in value for value in self._parts.values())
 
     # --- what the engine says --------------------------------------------------------------------------------------
 
@@ -107,14 +116,23 @@ class Record:
             if self.written and (self._writing is None or self._writing.done()):
                 self._writing = asyncio.ensure_future(self._progress())
 
+    def parts(self) -> Mapping[int, int]:
+        return {int(part): value["n"] for part, value in self._parts.items()}
+
+    def split(self, part: int, counts: Sequence[int]) -> Mapping[int, int]:
+        new = dict(enumerate(counts, 1 + max(map(int, self._parts), default=0)))
+        self._parts.pop(str(part), None)
+        self._parts |= {str(each): {"n": count} for each, count in new.items()}
+        return new
+
     def past(self, part: int) -> Past | None:
         return self._pasts.get(part)
 
-    async def sending(self, part: int, target: Target, key: str) -> str:
+    async def sending(self, part: int, count: int, target: Target, key: str) -> str:
         if self._finish_only:
             raise Fault("down", "this process was stopped while the job was under way; ask again", stage="accepted")
         name = f"{self.new.id}-{part}-{secrets.token_hex(4)}"
-        self._parts[str(part)] = {"target": str(target), "key": key, "attempt": name}
+        self._parts[str(part)] = {"n": count, "target": str(target), "key": key, "attempt": name}
         self.attempts.append([str(target), "ok", -time.monotonic(), part])
         async with self._turn:  # several parts may want to be the first
             if not self.written:
@@ -131,15 +149,25 @@ class Record:
             await self._surely(lambda: self._book.change(self.new.id, parts=self._parts))
 
     async def answered(self, part: int, result: Result, job: Job) -> None:
+        value = self._parts.get(str(part))
+        if value is None or "result" in value:  # it was split, or written before
+            return
         kept = await self._kept(result)
-        self._parts[str(part)] |= {"result": recorded.write(kept), "job": recorded.write(job)}
+        value |= {"result": recorded.write(kept), "job": recorded.write(job)}
         await self._book.change(self.new.id, parts=self._parts)
 
     async def failed(self, part: int, fault: Fault) -> None:
         self._over(part, fault.kind)
         log.info("%s: %s: %s", self.new.id, self.attempts[-1][0] if self.attempts else "taken up", fault.kind)
         self._pasts.pop(part, None)
-        if self._parts.pop(str(part), None) is not None and self.written:
+        value = self._parts.get(str(part), {})
+        if "target" not in value or "fault" in value:  # it did not go out
+            return
+        if may_be_paid(fault):
+            value["fault"] = recorded.write(fault)
+        else:
+            self._parts[str(part)] = {"n": value["n"]}
+        if self.written:
             await self._book.change(self.new.id, parts=self._parts)
 
     def _over(self, part: int, outcome: str) -> None:
@@ -161,7 +189,7 @@ class Record:
         held = [each.key for each in kept.media if each.url is None]
         result = {"result": recorded.write(kept), "headers": dict(ended.headers), "target": ended.target, "held": held}
         result |= {"price": ended.price}
-        values = {"result": result, "progress": 100.0, **self._webhook(), **self._last(status)}
+        values = {"result": result, "progress": 100.0, **self._webhook(), **self._last(status), **self._lost_parts()}
         try:
             charge = Charge(ended.price, self.new.model, len(ended.result.media))
             await self._surely(lambda: self._book.end(self.new.id, status, keep, charge, **values))
@@ -177,12 +205,20 @@ class Record:
         status: Status = "refused" if fault.kind == "refused" else "failed"
         status = "expired" if fault.code == "gave_up" else status
         values: dict[str, Any] = {"fault": recorded.write(fault), **self._webhook(), **self._last(status)}
-        if fault.kind != "refused" and (may_be_paid(fault) or self._parts):
+        if fault.kind != "refused" and (may_be_paid(fault) or self.sent):
             values["attention"] = f"{fault.message}; it may have been paid for"
             log.error("%s may have been paid for: %s", self.new.id, fault)
         else:
-            values |= {"repeat_key": None, "repeat_of": None}
+            values |= self._lost_parts() or {"repeat_key": None, "repeat_of": None}
         await self._book.end(self.new.id, status, keep, **values)
+
+    def _lost_parts(self) -> dict[str, Any]:
+        """The mark for the operator on a job of several parts where some came to nothing and may have been paid for."""
+        told = lost(self._parts) if len(self._parts) > 1 else None
+        if told is None:
+            return {}
+        log.error("%s: %s", self.new.id, told)
+        return {"attention": told}
 
     async def _progress(self) -> None:
         """Write how far it is, as often as it may be told; whoever lost the job writes nothing more."""
@@ -235,10 +271,6 @@ class Record:
     def _last(self, status: Status) -> dict[str, Any]:
         percent = 100 if status in ("succeeded", "partial") else None
         return {"story": [*self._story, [time.time(), status, percent]]}
-
-
-def recorded_past(value: Mapping[str, Any]) -> Past:
-    return Past(**{name: recorded.read(each) for name, each in value.items()})
 
 
 def new_of(row: Row) -> NewJob:

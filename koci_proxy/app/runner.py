@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from .. import recorded
-from ..engine import Past, Planned
+from ..engine import Engine, Past, Planned
 from ..faults import Fault
 from ..jobs import Jobs, Running, Tell
 from ..state import Callers
@@ -20,7 +20,8 @@ from ..store import Store
 from ..types import Caller, Event, Job, Progress
 from . import answer
 from .live import Live, Now
-from .record import Ended, Record, ended_of, media_of, new_of
+from .parts import LOST, counted, pasts_of, without_unknown
+from .record import Ended, Record, ended_of, media_of, new_of, unheard
 from .talks import Talks
 
 log = logging.getLogger("koci_proxy.jobs")
@@ -119,6 +120,7 @@ class Runner:
                 outcome = fault.kind
                 raise
             finally:
+                record.listener = unheard  # else the job and its record would keep each other, pictures and all
                 if new.background:
                     self._write_down(new, caller, wish, record, ended, row.created_at if row else began, outcome)
                 if self._records.get(new.id) is record:
@@ -159,7 +161,7 @@ class Runner:
         engine = now.engine
         try:
             if planned is None:
-                planned = engine.order(wish) if record.pasts() else await engine.plan(wish, caller)
+                planned = await self._planned(engine, wish, caller, record)
             served = await engine.run(planned, base, record)
             price = engine.charge(planned, served)
             ended = Ended(served.result, answer.told(served, wish.size), str(served.target), price)
@@ -183,6 +185,19 @@ class Runner:
             seen = internal(id)
             await self._failed(record, seen, keep)
             raise seen from error
+
+    async def _planned(self, engine: Engine, wish: Job, caller: Caller, record: Record) -> Planned:
+        """What another process began, planned anew as far as it was not begun."""
+        if not record.sent:
+            return await engine.plan(wish, caller)
+        planned = engine.order(wish)
+        if record.begun or not record.new.background:
+            return planned
+        try:
+            return await engine.plan(wish, caller)
+        except Fault as fault:  # what was begun goes on
+            log.warning("%s: its other parts cannot be begun: %s", record.new.id, fault)
+            return replace(planned, targets=())
 
     async def _failed(self, record: Record, fault: Fault, keep: float | None) -> None:
         try:
@@ -235,13 +250,15 @@ class Runner:
             running.let_go()  # it ends as soon as its call is answered
         elif running is not None:
             running.task.cancel()
-        for past in pasts(before):
+        for past in pasts_of(before.parts).values():
             await self._call_off(recorded.read(before.wish), past, self._record_of(before))
         self.ring(row.id)
         return before
 
     async def _call_off(self, wish: Job, past: Past, record: Record) -> bool:
-        """Tell the vendor to stop; whether it did. That it cannot be told changes nothing for the app."""
+        """Tell the vendor to stop; whether it does nothing more. That it cannot be told changes nothing for the app."""
+        if past.fault is not None:
+            return True
         if past.ticket is None:
             return False
         try:
@@ -297,24 +314,23 @@ class Runner:
 
     async def _go_on(self, row: Row) -> None:
         wish: Job = recorded.read(row.wish)
-        unknown = [past for past in pasts(row) if past.ticket is None and past.result is None]
+        row = replace(row, parts=counted(row.parts, wish.n, self._live.now.engine.most))
         if not row.background:
             # Its pictures went with its process, so it can be gone on with but not begun.
-            if not row.parts or (unknown and (wish.inputs or wish.mask)):
-                await self._give_up(row, unknown)
+            bare, made = bool(wish.inputs or wish.mask), pasts_of(row.parts).values()
+            if not made or (bare and not any(past.ticket or past.result for past in made)):
+                await self._give_up(row, sent=bool(made))
                 return
+            row = replace(row, parts=without_unknown(row.parts)) if bare else row
             wish = replace(wish, inputs=(), mask=None, roles=())
         log.info("%s is gone on with; its process fell silent", row.id)
         caller = await self.callers.by_id(row.owner) or Caller(row.owner, row.owner)
         self.start(self._live.now, caller, wish, new_of(row), None, row, taken_up=True)
 
-    async def _give_up(self, row: Row, unknown: list[Past]) -> None:
+    async def _give_up(self, row: Row, *, sent: bool) -> None:
         """The end of a job that nobody can go on with."""
-        message = "this process was stopped while the job was under way"
-        if unknown:
-            fault = Fault("down", f"{message}, and the upstream's answer was lost", stage="sent", code="lost")
-        else:
-            fault = Fault("down", f"{message}; nothing was spent: ask again", stage="not_sent")
+        message = "this process was stopped while the job was under way; nothing was spent: ask again"
+        fault = LOST if sent else Fault("down", message, stage="not_sent")
         await self._failed(self._record_of(row), fault, self._live.now.engine.house.jobs.keep)
 
     async def _look_elsewhere(self) -> None:
@@ -343,7 +359,7 @@ class Runner:
         """Delete a job that has ended, and the pictures that were only kept for it."""
         shown = {media.key for media in media_of(row)}
         kept = [*recorded.keys(recorded.read(row.wish))] if row.background else []
-        kept += [key for past in pasts(row) if past.result for key in recorded.keys(past.result)]
+        kept += [key for past in pasts_of(row.parts).values() if past.result for key in recorded.keys(past.result)]
         for key in {*(row.result or {}).get("held", ()), *(key for key in kept if key not in shown)}:
             await asyncio.to_thread(self.store.drop, key)
         await self.book.delete(row.id)
@@ -363,10 +379,6 @@ class Runner:
         left = await self._jobs.close(grace)
         if left:
             await self._tried(self.book.release(left), None)
-
-
-def pasts(row: Row) -> list[Past]:
-    return [Past(**{name: recorded.read(each) for name, each in value.items()}) for value in row.parts.values()]
 
 
 def shown(fault: Fault, id: str) -> Fault:

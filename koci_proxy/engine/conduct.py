@@ -71,7 +71,11 @@ class Engine:
         job = await pictures.gather(planned.job, base, self.shell)
         diary.tell(Progress(None))  # from here on a stream has begun; what was wrong before is a plain refusal
         try:
-            served = await self._conduct(job, planned.model, planned.targets, diary, 0)
+            parts = diary.parts()
+            if parts:
+                served = await self._rest(job, planned, diary, parts)
+            else:
+                served = await self._conduct(job, planned.model, planned.targets, diary, 0)
         except Tried as tried:
             raise tried.fault from tried
         result = await pictures.finish(served.result, job, served.job, self.shell)
@@ -127,8 +131,22 @@ class Engine:
             raise Fault("not_found", f"there is no model {name!r}{hint}", field="model", code="model_not_found")
         return found
 
+    def most(self, target: str) -> int:
+        """How many pictures a target, as text, makes at a call."""
+        provider, _, name = target.partition("/")
+        facts = self.house.providers.get(provider)
+        return max(facts.models[name].n, 1) if facts is not None and name in facts.models else 1
+
     def policy(self, model: Model) -> Policy:
         return model.size_policy or self.house.size_policy
+
+    async def _rest(self, job: Job, planned: Planned, diary: Diary, parts: Mapping[int, int]) -> Served:
+        """What is left to do of a job in the parts that an earlier process made of it."""
+        model, targets = planned.model, planned.targets
+        job = replace(job, n=sum(parts.values()))
+        if len(parts) == 1:
+            return await self._conduct(job, model, targets, diary, *parts)
+        return await self._together(job, model, targets, diary, parts)
 
     async def _conduct(self, job: Job, model: Model, targets: Sequence[Target], diary: Diary, part: int) -> Served:
         """Try target after target as the plan says, until one serves or the plan stops."""
@@ -166,13 +184,19 @@ class Engine:
     async def _serve(
         self, job: Job, model: Model, target: Target, rest: Sequence[Target], diary: Diary, part: int
     ) -> Served:
-        """One call, or as many at once as the vendor needs for `n` pictures."""
+        """One call, or as many at once as the vendor needs for `n` pictures. A call that was made stays as it is."""
         each = max(target.card.n, 1)
-        if job.n <= each:
+        if job.n <= each or diary.past(part) is not None:
             return await self._attempt(job, model, target, diary, part)
         counts = [each] * (job.n // each) + ([job.n % each] if job.n % each else [])
+        return await self._together(job, model, rest, diary, diary.split(part, counts))
+
+    async def _together(
+        self, job: Job, model: Model, targets: Sequence[Target], diary: Diary, parts: Mapping[int, int]
+    ) -> Served:
+        """All parts of a job at once, each for so many pictures. `Tried` where none came to anything."""
         ends = await asyncio.gather(
-            *(self._part(replace(job, n=count), model, rest, diary, at) for at, count in enumerate(counts)),
+            *(self._part(replace(job, n=count), model, targets, diary, part) for part, count in parts.items()),
             return_exceptions=True,
         )
         try:
@@ -181,7 +205,10 @@ class Engine:
             raise Tried(fault) from fault
 
     async def _part(self, job: Job, model: Model, targets: Sequence[Target], diary: Diary, part: int) -> Served:
-        served = await self._conduct(job, model, targets, diary, part)
+        try:
+            served = await self._conduct(job, model, targets, diary, part)
+        except Tried as tried:
+            raise tried.fault from tried
         await diary.answered(part, served.result, served.job)
         return served
 
@@ -190,13 +217,14 @@ class Engine:
         past = diary.past(part)
         if past is not None:
             return await self._resume(past, job, model, target, diary, part)
+        count = job.n
         job, call = await self.prepare(job, model, target)
         keys = self.keys[target.provider]
         held = await keys.take()
         began = time.monotonic()
         fault: Fault | None = None
         try:
-            name = await diary.sending(part, target, mark_of(held.lease.secret))
+            name = await diary.sending(part, count, target, mark_of(held.lease.secret))
             attempt = self._call(job, target, held.lease.secret, diary, part, name)
             result = await attempt.make(call)
         except Fault as raised:
@@ -214,6 +242,8 @@ class Engine:
         if past.result is not None:
             return Served(self._read(past.result), past.job or job, target)
         try:
+            if past.fault is not None:
+                raise past.fault
             secret = self.keys[target.provider].secret(past.key)
             if secret is None:
                 raise gone("the upstream key")

@@ -7,6 +7,7 @@ them, or has a slip in it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import threading
@@ -138,6 +139,23 @@ async def test_a_small_answer_takes_so_many_statements_and_no_task_but_its_own(t
         "INSERT INTO entries": 1,
     }
     assert 2 <= words["COMMIT"] <= 5  # one before the vendor is called, one before the app is answered, and the log's
+
+
+@pytest.mark.parametrize("deliver", ["url", "b64_json"])
+async def test_a_call_leaves_nothing_to_the_collector(tmp_path: Path, vendor: Sandbox, deliver: str) -> None:
+    """What refers to itself stays, with its pictures, until the collector comes by."""
+    many = 20
+    async with opened(tmp_path, vendor) as app:
+        await app.ask("bench:small", deliver)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(many):
+                await app.ask("bench:small", deliver)
+            left = gc.collect()
+        finally:
+            gc.enable()
+    assert left < many
 
 
 @pytest.mark.parametrize("deliver", ["url", "b64_json"])

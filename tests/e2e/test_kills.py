@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,21 @@ models:
   picture: {to: sandbox-openai/gpt-image-2}
   nameless: {to: sandbox-linkai/gpt-image-2}
   cutout: {to: sandbox-koukoutu-async/background-removal}
+"""
+# A vendor that makes one picture a call, one call at a time, and one behind it that makes several.
+SINGLE = """
+dialect: openai
+url: sandbox:/openai/v1
+sandbox: true
+idempotency_header: Idempotency-Key
+models: {gpt-image-2: single}
+"""
+SINGLE_CARD = "{tasks: [generate], size: {wire: pixels, step: 16, max_edge: 3840}, n: 1}"
+IN_PARTS = """
+platforms: {openai: openai}
+models: {picture: {to: [ORDER]}}
+keys: {single: {of: [key-single], at_once: 1}, sandbox-openai: [key-several]}
+retry: {tries: 1}
 """
 JOBS = 200
 KILLS = 10
@@ -183,3 +200,38 @@ def test_a_job_that_cost_nothing_yet_is_begun_by_the_next_process(tmp_path: Path
         house.start()
         assert end(house, second)["status"] == end(house, first)["status"] == "succeeded"
         assert vendor.calls()["orders"] == {"openai": 2}
+
+
+def parts_of(house: Lives) -> list[Any]:
+    """What is written of the parts of the only job there is."""
+    with closing(sqlite3.connect(house.folder / "data" / "koci.db")) as database:
+        [(parts,)] = database.execute("select parts from jobs").fetchall()
+    return list(json.loads(parts).values())
+
+
+def test_each_part_of_a_job_is_gone_on_with_where_it_was(tmp_path: Path) -> None:
+    """Of three parts one has moved to another vendor and was answered there, one is out, one was not begun.
+
+    The next process finds the vendors in another order; the first makes all three pictures a call.
+    """
+    (tmp_path / "providers" / "cards").mkdir(parents=True)
+    (tmp_path / "providers" / "single.yaml").write_text(SINGLE, encoding="utf-8")
+    (tmp_path / "providers" / "cards" / "single.yaml").write_text(SINGLE_CARD, encoding="utf-8")
+    single, several = "single/gpt-image-2", "sandbox-openai/gpt-image-2"
+    before, after = (IN_PARTS.replace("ORDER", f"{one}, {two}") for one, two in ((single, several), (several, single)))
+    with sandbox("--fault", "slow=4") as vendor, Lives(tmp_path, vendor, before) as house:
+        faults = f"{vendor.url}/_sandbox/faults"
+        ask(faults, {"fault": "error", "key": "key-single", "times": 1})
+        ask(faults, {"fault": "slow=0", "key": "key-several"})
+        job = begun(house, "/openai/v1/images/generations", {"model": "picture", "prompt": "a fox", "n": 3})
+        until(lambda: sorted(len(part.keys() & {"target", "result"}) for part in parts_of(house)) == [0, 1, 2])
+        until(lambda: vendor.calls()["total"] == 3)
+        house.kill()
+        (tmp_path / "routes.yaml").write_text(after, encoding="utf-8")
+        house.start()
+        told = end(house, job)
+        assert (told["status"], len(told["result"]["data"])) == ("succeeded", 3)
+        calls = vendor.calls()
+        assert calls["orders"] == {"openai": 3}
+        # The one that failed, its second try, the one that was out, the same again; the last went where it could.
+        assert calls["total"] == 5

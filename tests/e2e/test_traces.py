@@ -13,7 +13,7 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from koci_proxy.tracing import wanted
+from koci_proxy.telemetry import wanted
 
 from .processes import Sandbox, proxy
 

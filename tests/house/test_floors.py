@@ -40,7 +40,6 @@ FLOORS = {
         "pixels",
         "plugins",
         "telemetry",
-        "tracing",
         "jobs",
         "pace",
     ),

@@ -1,0 +1,195 @@
+"""The parts of a job as its row has them, from one process to the next."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from koci_proxy import recorded
+from koci_proxy.app.parts import LOST, counted, lost, pasts_of, without_unknown
+from koci_proxy.app.record import Ended, Record
+from koci_proxy.facts import Card
+from koci_proxy.faults import Fault
+from koci_proxy.state import Database
+from koci_proxy.state.jobs import JobBook, NewJob, Row
+from koci_proxy.store import Store
+from koci_proxy.types import Job, Result, Target, Ticket
+from tests.pixels.pictures import PNG
+from tests.state.opened import opened
+
+pytestmark = pytest.mark.anyio
+WISH = Job("picture", "a fox", n=3)
+NEW = NewJob(
+    id="req_" + "a" * 24,
+    owner="shop",
+    platform="openai",
+    links="https://img.example.com/openai",
+    task="generate",
+    model="picture",
+    wish=recorded.write(WISH),
+    repeat_key="name",
+)
+TARGET = Target("vendor", "m", "wire", Card("c"))
+OUT = {"target": "vendor/m", "key": "k", "attempt": "a"}
+MADE = Result((PNG,))
+CUT = Fault("down", "cut off", stage="sent")
+REFUSED = Fault("refused", "not this", stage="accepted")
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with opened(f"sqlite:///{tmp_path / 'koci.db'}") as database:
+        yield database
+
+
+@pytest.fixture
+def book(database: Database) -> JobBook:
+    return JobBook(database, "one")
+
+
+@pytest.fixture
+def record(book: JobBook, tmp_path: Path) -> Record:
+    return Record(book, Store(tmp_path / "media"), NEW, None, taken_up=False)
+
+
+async def row(book: JobBook) -> Row:
+    found = await book.find(NEW.owner, NEW.id)
+    assert found is not None
+    return found
+
+
+async def next_record(book: JobBook, tmp_path: Path) -> Record:
+    return Record(book, Store(tmp_path / "media"), NEW, await row(book), taken_up=True)
+
+
+async def test_the_first_writing_tells_of_all_parts(book: JobBook, record: Record, tmp_path: Path) -> None:
+    assert (record.parts(), record.split(0, [2, 1])) == ({}, {1: 2, 2: 1})
+    await record.sending(2, 1, TARGET, "k")
+    again = await next_record(book, tmp_path)
+    assert again.parts() == {1: 2, 2: 1}
+    assert (again.past(1), again.sent, again.begun) == (None, True, False)
+    known = again.past(2)
+    assert known is not None
+    assert (known.target, known.ticket, known.result, known.fault) == ("vendor/m", None, None, None)
+
+
+async def test_parts_of_a_part_get_numbers_of_their_own(record: Record) -> None:
+    record.split(0, [2, 2])
+    await record.sending(2, 2, TARGET, "k")
+    assert record.split(1, [1, 1]) == {3: 1, 4: 1}
+    assert record.split(4, [1]) == {5: 1}
+    assert record.parts() == {2: 2, 3: 1, 5: 1}
+    await record.answered(4, MADE, WISH)  # it has none of its own to add
+    assert [past.result for past in record.pasts()] == [None]
+
+
+async def test_what_may_have_been_paid_for_is_remembered_and_what_cost_nothing_is_not(
+    book: JobBook, record: Record, tmp_path: Path
+) -> None:
+    record.split(0, [1, 1, 1])
+    for part in (1, 2):
+        await record.sending(part, 1, TARGET, "k")
+    await record.failed(1, CUT)
+    await record.failed(2, Fault("down", "not now", stage="answered"))
+    await record.failed(3, Fault("key_busy", "later", stage="not_sent"))
+    again = await next_record(book, tmp_path)
+    assert again.parts() == {1: 1, 2: 1, 3: 1}
+    known = again.past(1)
+    assert known is not None
+    assert known.fault is not None
+    assert (known.fault.message, known.fault.stage) == ("cut off", "sent")
+    assert (again.past(2), again.past(3)) == (None, None)
+    assert not again.calling
+
+
+async def ended(record: Record, book: JobBook, *faults: Fault | None) -> Row:
+    """The row of a job of three parts that came to two pictures at most, and what befell the others."""
+    record.split(0, [1] * 3)
+    for part in (1, 2, 3):
+        await record.sending(part, 1, TARGET, "k")
+    await record.answered(1, MADE, WISH)
+    for part, fault in enumerate(faults, 2):
+        await (record.failed(part, fault) if fault else record.answered(part, MADE, WISH))
+    await record.end(Ended(Result((PNG,) * (1 + faults.count(None))), {}, "vendor/m"), None)
+    return await row(book)
+
+
+@pytest.mark.parametrize(
+    ("faults", "status", "told"),
+    [
+        ((None, None), "succeeded", None),
+        ((None, CUT), "partial", "1 of 3 upstream calls: cut off; it may have been paid for"),
+        ((REFUSED, CUT), "partial", "1 of 3 upstream calls: cut off; it may have been paid for"),
+        ((None, REFUSED), "partial", None),
+        ((None, Fault("down", "not now", stage="answered")), "partial", None),
+    ],
+)
+async def test_a_part_that_was_lost_is_told_to_the_operator(
+    book: JobBook, record: Record, faults: tuple[Fault | None, ...], status: str, told: str | None
+) -> None:
+    row = await ended(record, book, *faults)
+    assert (row.status, row.attention) == (status, told)
+    assert [each.id for each in await book.newest(10, attention=True)] == ([NEW.id] if told else [])
+
+
+async def test_a_part_whose_picture_never_came_is_told_too(book: JobBook, record: Record) -> None:
+    """Its call was answered, and nobody could fetch the picture: nothing was written of that."""
+    row = await ended(record, book, None)
+    assert row.attention == "1 of 3 upstream calls: nothing came of it; it may have been paid for"
+
+
+async def test_one_refusal_does_not_hide_what_another_part_lost(book: JobBook, record: Record) -> None:
+    record.split(0, [1, 1])
+    for part, fault in ((1, REFUSED), (2, CUT)):
+        await record.sending(part, 1, TARGET, "k")
+        await record.failed(part, fault)
+    await record.fail(REFUSED, None)
+    ended = await row(book)
+    assert (ended.status, ended.repeat_key) == ("refused", "name")
+    assert "cut off" in (ended.attention or "")
+
+
+async def test_a_job_that_somebody_waits_for_is_left_to_others_only_once_all_of_it_is_begun(record: Record) -> None:
+    record.split(0, [1, 1])
+    await record.sending(1, 1, TARGET, "k")
+    await record.accepted(1, Ticket({"id": 1}), WISH)
+    assert not record.parked
+    await record.sending(2, 1, TARGET, "k")
+    assert not record.parked
+    await record.failed(2, CUT)
+    assert record.parked
+
+
+@pytest.mark.parametrize(
+    ("parts", "n", "counts"),
+    [
+        ({}, 3, {}),
+        ({"0": OUT}, 1, {"0": 1}),
+        ({"0": OUT}, 3, {"0": 2, "1": 1}),
+        ({"1": OUT}, 3, {"1": 1, "2": 2}),
+        ({"0": {**OUT, "job": recorded.write(replace(WISH, n=1))}}, 3, {"0": 1, "1": 2}),
+        ({"0": {**OUT, "job": recorded.write(WISH)}}, 3, {"0": 3}),
+        ({"5": OUT}, 3, {"5": 1, "6": 2}),
+        ({"1": {"n": 1, **OUT}, "2": {"n": 1}}, 3, {"1": 1, "2": 1}),
+    ],
+)
+def test_a_row_of_before_is_read_too(parts: dict[str, Any], n: int, counts: dict[str, int]) -> None:
+    """Its vendor makes two pictures a call."""
+    read = counted(parts, n, lambda target: 2)
+    assert {part: value["n"] for part, value in read.items()} == counts
+    assert pasts_of(read).keys() == {int(part) for part, value in parts.items() if "target" in value}
+
+
+def test_calls_that_cannot_be_made_again_are_given_up_and_no_others() -> None:
+    ticket = {**OUT, "n": 1, "ticket": recorded.write(Ticket({"id": 1}))}
+    parts = {"1": {**OUT, "n": 1}, "2": ticket, "3": {"n": 1}}
+    read = without_unknown(parts)
+    assert (read["2"], read["3"], "fault" in parts["1"]) == (parts["2"], parts["3"], False)
+    fault = pasts_of(read)[1].fault
+    assert (fault.code, fault.stage) == (LOST.code, LOST.stage) if fault else False
+    assert lost({"1": read["1"]}) is not None
+    assert lost({"3": read["3"]}) is None
