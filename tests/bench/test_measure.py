@@ -46,7 +46,7 @@ def test_the_cpu_of_a_child_that_ended_counts() -> None:
 
 
 def test_the_peak_is_forgotten_and_found_again() -> None:
-    code = "input(); kept = b'x' * (64 << 20); print('grown', flush=True); del kept; input()"
+    code = "input(); kept = b'x' * (64 << 20); del kept; print('grown', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
