@@ -9,9 +9,10 @@ import secrets
 import shutil
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from .media import Looks, sniff
 from .types import PIECE, Media, Sink
@@ -30,7 +31,9 @@ else:
 
 Done = TypeVar("Done")
 
-_WRITE = 98_304  # small writes cost more, and from 128 KiB on the buffer itself would be fresh pages for each file
+# Smaller writes cost more. Larger ones take larger blocks of memory, which a virtual machine has to ask its host for.
+_WRITE = 98_304
+_MANY = 512  # pieces that one write of the system takes
 _HEAD = 65_536  # what is looked at before bytes leave the memory
 
 
@@ -58,11 +61,13 @@ class InMemory:
 class OnDisk:
     """A spool in a file, which is given up when nobody holds the spool any more, unless it was published."""
 
-    __slots__ = ("__weakref__", "_file", "_finalizer", "_path", "_size", "_spools")
+    __slots__ = ("__weakref__", "_file", "_finalizer", "_held", "_path", "_size", "_spools", "_written")
 
     def __init__(self, spools: Spools) -> None:
         self._spools = spools  # keeps the folder
         self._size = 0
+        self._written = 0
+        self._held: list[bytes | bytearray | memoryview] = []
         self._path, self._file = spools.spare.opened() or _made(spools.place() / secrets.token_hex(8))
         self._finalizer = weakref.finalize(self, _drop, self._file, self._path, spools.spare)
 
@@ -71,10 +76,20 @@ class OnDisk:
         return self._size
 
     def write(self, piece: bytes | bytearray | memoryview) -> None:
-        self._size += self._file.write(piece)
+        """Keeps the piece itself, uncopied, until there are enough of them for a write."""
+        self._held.append(piece)
+        self._size += len(piece)
+        if self._size - self._written >= _WRITE or len(self._held) >= _MANY:
+            self._flush()
+
+    def _flush(self) -> None:
+        _write(self._file, self._held)
+        self._held.clear()
+        self._written = self._size
 
     def seal(self) -> None:
         """No more is written; from here on it can be read."""
+        self._flush()
         self._file.truncate()  # what is left of a longer one before it
         self._file.close()
 
@@ -158,7 +173,7 @@ class _Spare:
         self._most = most
         self._files: list[tuple[Path, int]] = []
 
-    def opened(self) -> tuple[Path, BinaryIO] | None:
+    def opened(self) -> tuple[Path, FileIO] | None:
         """One of them, to be written from its start; None when there is none."""
         while self._files:
             # Another thread may be faster, or whoever clears the disk.
@@ -247,22 +262,32 @@ def _leave(place: Path, lock: int) -> None:
     os.close(lock)
 
 
-def _drop(file: BinaryIO, path: Path, spare: _Spare) -> None:
-    with contextlib.suppress(OSError):  # what is not yet written would go to a full disk
-        file.close()
+def _drop(file: FileIO, path: Path, spare: _Spare) -> None:
+    file.close()
     with contextlib.suppress(FileNotFoundError):
         if not spare.keep(path):
             path.unlink()
 
 
-def _made(path: Path) -> tuple[Path, BinaryIO]:
+def _made(path: Path) -> tuple[Path, FileIO]:
     """A new file that only its owner may read."""
     return path, _opened(path, "xb")
 
 
-def _opened(path: Path, mode: Literal["wb", "xb"], without: int = 0) -> BinaryIO:
+def _opened(path: Path, mode: Literal["wb", "xb"], without: int = 0) -> FileIO:
     """A file to be written, opened with the flags of a mode but for some."""
-    return open(path, mode, buffering=_WRITE, opener=lambda name, flags: os.open(name, flags & ~without, 0o600))
+    return FileIO(path, mode, opener=lambda name, flags: os.open(name, flags & ~without, 0o600))
+
+
+def _write(file: FileIO, pieces: Sequence[bytes | bytearray | memoryview]) -> None:
+    if sys.platform == "win32":
+        rest = b"".join(pieces)
+    elif (written := os.writev(file.fileno(), pieces)) == sum(map(len, pieces)):
+        return
+    else:
+        rest = b"".join(pieces)[written:]  # the disk is full, which the next one says
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _copy(pieces: Iterator[bytes], path: Path) -> None:

@@ -66,6 +66,13 @@ def test_it_is_looked_at_while_it_passes(tmp_path: Path, memory: int) -> None:
     assert (media.mime, media.pixels) == ("image/png", (400, 300))
 
 
+@pytest.mark.parametrize("taken", [0, 1, 5_000])
+def test_a_system_that_takes_less_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
+    monkeypatch.setattr(os, "writev", lambda file, pieces: os.write(file, b"".join(pieces)[:taken]))
+    media = filled(Spools(tmp_path, 256), LARGE, 7_919)
+    assert b"".join(spooled(media).pieces()) == LARGE
+
+
 def test_nothing_is_made_before_a_file_is_needed(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "yet"
     spools = Spools(folder)

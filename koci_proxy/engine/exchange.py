@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -12,7 +12,7 @@ from ..blame import judge, retry_after
 from ..facts import Provider
 from ..faults import Fault
 from ..malformed import Malformed
-from ..types import Media
+from ..types import Media, Sink
 from ..upstream import Answer
 from ..wire import Body, Call, Form, Frame, Json, Raw, Reply
 from ..words import told
@@ -113,12 +113,7 @@ async def read(answer: Answer, shell: Shell) -> Body:
     if mime.startswith(FILES) and answer.status < 400:
         sink = shell.spools.sink()
         try:
-            size = 0
-            async for piece in answer.pieces():
-                size += len(piece)
-                if size > ANSWER_BYTES:
-                    raise Fault("garbled", f"the upstream sent more than {ANSWER_BYTES} bytes", stage="accepted")
-                sink.write(piece)
+            await answer.pour(_bounded(sink))
             return Raw(sink.finish(), mime)
         except BaseException:
             sink.abort()
@@ -128,12 +123,24 @@ async def read(answer: Answer, shell: Shell) -> Body:
     return Raw(await answer.read(ERROR_BYTES), mime)
 
 
+def _bounded(sink: Sink) -> Callable[[bytes], None]:
+    size = 0
+
+    def take(piece: bytes) -> None:
+        nonlocal size
+        size += len(piece)
+        if size > ANSWER_BYTES:
+            raise Fault("garbled", f"the upstream sent more than {ANSWER_BYTES} bytes", stage="accepted")
+        sink.write(piece)
+
+    return take
+
+
 async def _read_json(answer: Answer, shell: Shell) -> Body:
     limit = ANSWER_BYTES if answer.status < 400 else ERROR_BYTES
     reader = jsonstream.Reader(shell.spools.sink, max_bytes=limit)
     try:
-        async for piece in answer.pieces():
-            reader.feed(piece)
+        await answer.pour(reader.feed)
         return Json(reader.close())
     except Malformed as error:
         reader.abort()

@@ -10,8 +10,9 @@ import pytest
 
 from koci_proxy.faults import Fault
 from koci_proxy.upstream import Client
+from koci_proxy.upstream.answer import BREATH
 
-from .vendor import OK, Reader, Serve, Writer, heard, says
+from .vendor import OK, Reader, Serve, Writer, heard, says, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -102,11 +103,14 @@ async def test_what_is_no_answer_is_garbled(client: Client, serve: Serve, raw: b
     ],
     ids=range(8),
 )
-async def test_a_body_that_breaks_off_was_accepted(client: Client, serve: Serve, raw: bytes, kind: str) -> None:
+@pytest.mark.parametrize("poured", [False, True])
+async def test_a_body_that_breaks_off_was_accepted(
+    client: Client, serve: Serve, raw: bytes, kind: str, poured: bool
+) -> None:
     async with serve(says(b"HTTP/1.1 200 OK\r\n" + raw)) as url:
         with pytest.raises(Fault) as caught:
             async with await client.send("GET", url, {}) as answer:
-                await answer.read(10_000)
+                await (answer.pour(len) if poured else answer.read(10_000))
     assert (caught.value.kind, caught.value.stage) == (kind, "accepted")
 
 
@@ -129,6 +133,53 @@ async def test_compressed_answers_are_undone_in_pieces(client: Client, serve: Se
         found = [piece async for piece in answer.pieces()]
     assert b"".join(found) == b"hello" * 200_000
     assert max(map(len, found)) <= 262_144
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+async def test_a_body_is_poured_as_it_comes(client: Client, serve: Serve, coding: str) -> None:
+    size = 4 * BREATH + 7
+    coded = gzip.compress(b"a" * size) if coding == "gzip" else b"a" * size
+    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {len(coded)}\r\n\r\n".encode()
+    found: list[bytes] = []
+    async with serve(says(head + coded, OK)) as url:
+        async with await client.send("GET", url, {}) as answer:
+            await answer.pour(found.append)
+            assert answer._held == 0
+        assert b"".join(found) == b"a" * size
+        assert await whole(client, url) == (200, b"ok")  # over the same connection: the vendor takes no second one
+
+
+@pytest.mark.parametrize("after", [0, 1, 300_000])
+async def test_what_a_taker_raises_ends_the_answer(client: Client, serve: Serve, after: int) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 500000\r\n\r\n"
+    came = 0
+
+    def take(piece: bytes) -> None:
+        nonlocal came
+        came += len(piece)
+        if came > after:
+            raise OSError(28, "no space left on device")
+
+    async with serve(says(head + b"a" * 500_000)) as url:
+        answer = await client.send("GET", url, {})
+        with pytest.raises(OSError, match="no space left"):
+            await answer.pour(take)
+    assert answer.done
+    assert came <= after + 2 * 65_536
+
+
+async def test_a_vendor_that_falls_silent_while_its_body_is_poured(client: Client, serve: Serve) -> None:
+    async def script(reader: Reader, writer: Writer) -> None:
+        await heard(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello")
+        await reader.read()
+
+    found: list[bytes] = []
+    async with serve(script) as url:
+        answer = await client.send("GET", url, {}, timeout=0.05)
+        with pytest.raises(Fault) as caught:
+            await answer.pour(found.append)
+    assert (caught.value.kind, caught.value.stage, found) == ("slow", "accepted", [b"hello"])
 
 
 async def test_a_coding_nobody_asked_for_is_garbled(client: Client, serve: Serve) -> None:
