@@ -1,7 +1,8 @@
 """Runs the samples of the owner's documents as printed, each against the shipped routes.yaml, and tells what came.
 
 `python -m tests.seeds.run` prints one line each. A folder beside this file is a document, a file in it a sample; lost
-line breaks and indentation are put back, nothing else. Those in Python end in `.py.txt`, so that no tool takes them for
+line breaks and indentation are put back, nothing else. A sample for an SDK runs with the newest release and with each
+older one that tests/e2e/sdks has. Those in Python end in `.py.txt`, so that no tool takes them for
 code of ours and tidies them. A `.json` is printed as a request's body only, an `.http` as a request's first line only;
 both are sent with curl. A sample that begins a film ends when the film has come, asked for as its document says.
 """
@@ -63,6 +64,8 @@ FILMS = {
     "kocodeimg/native-video.sh": (1280, 720, 8),
     "kocodeimg/native-video-stream.http": (1280, 720, 8),
 }
+# What a sample imports, by the name that an SDK's releases have.
+IMPORTS = {"openai": "from openai import", "anthropic": "import anthropic", "google-genai": "from google import genai"}
 # Where a printed body goes, as its document says above it.
 ADDRESSES = {
     "kocodeimg": "https://your-domain.com/antigravity/v1beta/models/gemini-3.1-flash-image:generateContent",
@@ -113,6 +116,12 @@ def samples() -> list[Path]:
     return [path for path in SAMPLES if path.suffix != ".mjs" or folders.with_node()]
 
 
+def releases(sample: Path) -> list[Path]:
+    """The locks of the older releases that a sample runs with as well."""
+    printed = whole(sample)
+    return [lock for lock in folders.LOCKS if IMPORTS[lock.stem.rpartition("-")[0]] in printed]
+
+
 @contextmanager
 def opened() -> Iterator[House]:
     """A proxy on a fresh folder with the routes.yaml that is shipped, and a sandbox."""
@@ -121,12 +130,12 @@ def opened() -> Iterator[House]:
         yield house
 
 
-def run(house: House, sample: Path) -> Outcome:
-    """Runs one sample in a folder of its own, and looks at what it brought."""
+def run(house: House, sample: Path, release: Path | None = None) -> Outcome:
+    """Runs one sample in a folder of its own, and looks at what it brought; by a lock with an older SDK."""
     with tempfile.TemporaryDirectory() as place:
         folder, given = Path(place), files()
         begun = time.monotonic()
-        done = ran(house, sample, folder, given)
+        done = ran(house, sample, folder, given, release)
         told = done.stdout + "".join(story(house, id) for id in TASK.findall(done.stdout))
         seconds = time.monotonic() - begun
         saved = [path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file() and path.name not in given]
@@ -138,16 +147,21 @@ def run(house: House, sample: Path) -> Outcome:
         return Outcome(done.returncode, said, shown, seconds)
 
 
-def ran(house: House, sample: Path, folder: Path, given: dict[str, bytes]) -> subprocess.CompletedProcess[str]:
+def ran(
+    house: House, sample: Path, folder: Path, given: dict[str, bytes], release: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """A sample that has run in a folder, with the files there that the samples read."""
     for file, content in given.items():
         (folder / file).write_bytes(content)
     script = folder / name(sample).partition("/")[2]
     script.write_text(text(house, sample, given), encoding="utf-8")
+    told, env = command(house, sample, script), environment()
+    if release is not None:  # without what is installed here
+        told, env = [told[0], "-S", "-P", *told[1:]], env | {"PYTHONPATH": str(folders.python(release))}
     return subprocess.run(
-        command(house, sample, script),
+        told,
         cwd=folder,
-        env=environment(),
+        env=env,
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -157,10 +171,7 @@ def ran(house: House, sample: Path, folder: Path, given: dict[str, bytes]) -> su
 
 def text(house: House, sample: Path, given: dict[str, bytes]) -> str:
     """A sample as it is run: as printed, but for what the tables above name."""
-    printed = sample.read_text(encoding="utf-8")
-    if name(sample) in BEFORE:
-        other, word = BEFORE[name(sample)]
-        printed = (HERE / other).read_text(encoding="utf-8").partition(word)[0] + printed
+    printed = whole(sample)
     for words, kind in LINKS.items():
         if words in printed:
             printed = printed.replace(words, made(house, kind))
@@ -172,6 +183,15 @@ def text(house: House, sample: Path, given: dict[str, bytes]) -> str:
         if words in printed:
             printed = printed.replace(words, task(house, HERE / other))
     return addressed(house, printed)
+
+
+def whole(sample: Path) -> str:
+    """A sample as printed, after what it goes on from."""
+    printed = sample.read_text(encoding="utf-8")
+    if name(sample) in BEFORE:
+        other, word = BEFORE[name(sample)]
+        printed = (HERE / other).read_text(encoding="utf-8").partition(word)[0] + printed
+    return printed
 
 
 def addressed(house: House, printed: str) -> str:
@@ -281,15 +301,18 @@ def decoded(content: bytes) -> list[tuple[str, tuple[int, int]]]:
 
 def main() -> int:
     """0 when every sample brought a picture or a film."""
-    bad = 0
+    bad = runs = 0
     with opened() as house:
         for sample in samples():
-            outcome = run(house, sample)
-            bad += not outcome.good
-            verdict = "ok" if outcome.good else "BAD"
-            print(f"{name(sample):35} {verdict:4} {outcome}  {outcome.seconds:.1f} s", flush=True)
+            for release in (None, *releases(sample)):
+                outcome = run(house, sample, release)
+                runs += 1
+                bad += not outcome.good
+                verdict = "ok" if outcome.good else "BAD"
+                title = name(sample) + (f" ({release.stem})" if release else "")
+                print(f"{title:55} {verdict:4} {outcome}  {outcome.seconds:.1f} s", flush=True)
     left = len(SAMPLES) - len(samples())
-    print(f"{len(samples())} samples, {bad} bad" + (f", {left} for Node left out" if left else ""))
+    print(f"{len(samples())} samples, {runs} runs, {bad} bad" + (f", {left} for Node left out" if left else ""))
     return 1 if bad else 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.processes import House
+from tests.e2e.sdks import folders
 
 from . import run as seeds
 
@@ -26,6 +27,23 @@ def test_it_runs_as_printed(house: House, sample: Path) -> None:
     assert outcome.code == 0, outcome.said
     assert outcome.shown, outcome.said
     assert ("MP4" in dict(outcome.shown)) is (seeds.name(sample) in seeds.FILMS)
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(
+    ("sample", "release"),
+    [(sample, release) for sample in seeds.samples() for release in seeds.releases(sample)],
+    ids=lambda path: path.stem if path.parent.name == "locks" else seeds.name(path),
+)
+def test_it_runs_with_older_releases(house: House, sample: Path, release: Path) -> None:
+    outcome = seeds.run(house, sample, release)
+    assert outcome.good, outcome.said
+
+
+def test_samples_for_every_sdk_have_older_releases() -> None:
+    run = {(seeds.name(sample), release.stem) for sample in seeds.samples() for release in seeds.releases(sample)}
+    assert len(run) == 12
+    assert {release for _, release in run} == {lock.stem for lock in folders.LOCKS}
 
 
 @pytest.mark.sockets
