@@ -71,11 +71,13 @@ class _Body:
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
         self._next = cycle.receive
-        self._pieces: deque[bytes] = deque()
+        self._pieces: deque[bytes] | None = None  # which is larger than most bodies
         self._held = 0
 
     def take(self, piece: bytes) -> int:
         """Keeps a piece for the reader; how many bytes wait now."""
+        if self._pieces is None:
+            self._pieces = deque()
         self._pieces.append(piece)
         self._held += len(piece)
         return self._held

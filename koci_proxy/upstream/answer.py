@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Self
@@ -67,7 +66,7 @@ class Answer:
         self._since = clock.time()
         self._timer: asyncio.TimerHandle | None = clock.call_later(silence, self._tick)
         self._wake: asyncio.Future[None] | None = None
-        self._pieces: deque[bytes] = deque()
+        self._pieces: list[bytes] = []
         self._held = 0
         self._paused = False
         self._done = False
@@ -228,14 +227,13 @@ class Answer:
         """What has come, small pieces joined; empty when nothing is here."""
         if not self._pieces:
             return b""
-        piece = self._pieces.popleft()
-        if self._pieces and len(piece) < SMALL:
-            parts = [piece]
-            size = len(piece)
-            while self._pieces and size + len(self._pieces[0]) <= PIECE:
-                parts.append(self._pieces.popleft())
-                size += len(parts[-1])
-            piece = b"".join(parts)
+        pieces, count, size = self._pieces, 1, len(self._pieces[0])
+        if size < SMALL:
+            while count < len(pieces) and size + len(pieces[count]) <= PIECE:
+                size += len(pieces[count])
+                count += 1
+        piece = pieces[0] if count == 1 else b"".join(pieces[:count])
+        del pieces[:count]
         self._held -= len(piece)
         if self._held < HIGH:
             self._resume()

@@ -34,6 +34,29 @@ class Connection(asyncio.BufferedProtocol):
     closed: exactly one of them ends each request, `gone` comes once in a life.
     """
 
+    __slots__ = (
+        "_answer",
+        "_bodiless",
+        "_buffer",
+        "_dry",
+        "_ended",
+        "_freed",
+        "_full",
+        "_gone",
+        "_head_size",
+        "_headers",
+        "_keep",
+        "_loop",
+        "_open_end",
+        "_parser",
+        "_readable",
+        "_transport",
+        "_uploaded",
+        "idle_since",
+        "lost",
+        "where",
+    )
+
     def __init__(self, where: str, freed: Callable[[Connection], None], gone: Callable[[Connection], None]) -> None:
         self.where = where
         self.idle_since = 0.0
