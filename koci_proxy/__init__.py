@@ -2,6 +2,7 @@
 
 from .faults import Fault
 from .types import (
+    Balance,
     Caller,
     Done,
     Event,
@@ -9,18 +10,22 @@ from .types import (
     JobState,
     Listing,
     Lookup,
+    Made,
     Media,
     Note,
     Partial,
     Progress,
     Result,
     Size,
+    Talk,
     Target,
     Ticket,
+    Upload,
 )
 from .wire import Call, Frame, Reply
 
 __all__ = [
+    "Balance",
     "Call",
     "Caller",
     "Done",
@@ -31,6 +36,7 @@ __all__ = [
     "JobState",
     "Listing",
     "Lookup",
+    "Made",
     "Media",
     "Note",
     "Partial",
@@ -38,8 +44,10 @@ __all__ = [
     "Reply",
     "Result",
     "Size",
+    "Talk",
     "Target",
     "Ticket",
+    "Upload",
 ]
 
 

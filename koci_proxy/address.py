@@ -13,6 +13,10 @@ KEY_PREFIX = "sk-koci_"
 # Where an app key may stand, besides `?key=`; the first goes first. None of these may reach a vendor or a log.
 KEY_HEADERS = ("authorization", "x-goog-api-key", "x-api-key")
 
+# A key of this house wherever it stands, also glued to something; one of another house by its look. Too short to be a
+# key is what only names the kind ("sk-koci_…").
+_KEYS = re.compile(r"sk-koci_[\w%-]{8,}|\b(?:[spr]k-|AIza)[\w%-]{12,}", re.I)
+
 _VERSION = re.compile(r"v[0-9]+(?:\.[0-9]+)*(?:alpha|beta)?[0-9]*")
 
 
@@ -64,3 +68,8 @@ def without_key(query: str) -> str:
     """A raw query string without any `key`, for logs and for vendors; everything else keeps its spelling and order."""
     parts = query.split("&")
     return "&".join(part for part in parts if unquote_plus(part.partition("=")[0]).strip() != "key")
+
+
+def keyless(text: str) -> str:
+    """A text for logs and for answers, without the keys that somebody pasted where no key belongs."""
+    return _KEYS.sub("(key)", text)

@@ -56,9 +56,10 @@ class InputRules:
 class Card:
     """Facts about one model family.
 
-    `n` is how many pictures one vendor call makes at most, `stream` whether it can send previews. `takes` maps a field
-    of a `Job` to the values the family takes, None for any; a field that is not named there is not taken. `renames`
-    maps a field to old value -> new value. `seconds` is how long a film is that nobody asked a length of.
+    `n` is how many pictures one vendor call makes at most, `stream` whether it can send previews or pictures one by
+    one. `takes` maps a field of a `Job` to the values the family takes, None for any; a field that is not named there
+    is not taken. `renames` maps a field to old value -> new value. `omits` are words of its own wire that it refuses:
+    they are left out, with a note. `seconds` is how long a film is that nobody asked a length of.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Card:
     stream: bool = False
     takes: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     renames: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    omits: frozenset[str] = frozenset()
     seconds: float | None = None
 
 
@@ -210,7 +212,8 @@ class JobFacts:
 class House:
     """`routes.yaml` and all it names, checked whole: what one request sees from its beginning to its end.
 
-    `platforms` maps the first word of a path to a dialect. `pace` is the URL of the Redis that counts for all
+    `platforms` maps the first word of a path to a dialect, `defaults` to what a picture is where an app does not say.
+    `pace` is the URL of the Redis that counts for all
     processes, `admin` an admin token beside those in the database. `secrets` are all values that must never be shown.
     """
 
@@ -219,6 +222,7 @@ class House:
     providers: Mapping[str, Provider]
     keys: Mapping[str, KeyPool]
     aliases: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     public_url: str | None = None
     size_policy: Literal["exact", "nearest", "cover"] = "nearest"
     balance: Literal["least_busy", "round_robin", "weighted", "fastest"] = "least_busy"

@@ -85,5 +85,18 @@ class Fault(Exception):
     def status(self) -> int:
         return KINDS[self.kind].status
 
+    def reworded(self, message: str, field: str | None) -> Fault:
+        """The same fault in other words."""
+        return Fault(
+            self.kind,
+            message,
+            field=field,
+            code=self.code,
+            retry_after=self.retry_after,
+            vendor=self.vendor,
+            stage=self.stage,
+            details=self.details,
+        )
+
     def __repr__(self) -> str:
         return f"Fault({self.kind!r}, {self.message!r})"

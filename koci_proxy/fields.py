@@ -4,6 +4,7 @@ for a picture or a size, there and back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,10 @@ from .media import of
 from .types import Media, Size
 from .wire import Body, Json, Spelled, base64, data_uri, url
 from .words import from_vendor
+
+# A text as long as this may be quoted; one that ends like the name of a picture's or film's file most likely is one.
+_SHORT = 80
+_FILE = re.compile(r"[^\s=@]+\.[A-Za-z0-9]{2,5}")
 
 
 def bad(field: str, why: str) -> Fault:
@@ -28,15 +33,23 @@ def picture(value: Any, field: str) -> Media:
     try:
         return of(value)
     except ValueError as error:
-        raise bad(field, f"is no picture: {error}") from error
+        raise bad(field, f"is no picture: {_reason(value, field, error)}") from error
+
+
+def _reason(value: str, field: str, error: ValueError) -> str:
+    """What a short text is not, in the words of whoever wrote the name of a file in place of its bytes."""
+    if not value or len(value) > _SHORT or value.startswith("data:"):
+        return str(error)
+    hint = f"; to send a file with curl write {field.partition('[')[0]}=@{value}" if _FILE.fullmatch(value) else ""
+    return f"{value!r} is neither a link, a data URI nor base64{hint}"
 
 
 def received(value: Any, status: int, field: str = "data") -> Media:
     """A picture or film as a vendor's answer of that `status` holds it; `Fault` garbled where it is none."""
     try:
-        return picture(value, field)
-    except Fault as fault:
-        raise from_vendor("garbled", fault.message, status=status) from fault
+        return of(value)
+    except ValueError as error:
+        raise from_vendor("garbled", f"{field} is no picture: {error}", status=status) from error
 
 
 def linked(media: Media) -> Spelled:

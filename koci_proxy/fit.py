@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from . import sizes
 from .facts import Card
 from .faults import Fault
-from .media import FORMATS, LOSSY
+from .media import FORMATS, LOSSY, OPAQUE
 from .types import AUTO, Job, Media, Note, Role, Size
 
 FIELDS = ("quality", "format", "compression", "background", "seconds", "strength", "style")
@@ -57,7 +57,7 @@ def refuses(job: Job, card: Card, policy: sizes.Policy) -> str | None:
 def refusal(job: Job, card: Card, policy: sizes.Policy) -> Fault | None:
     """The same as a `Fault` (bad_request).
 
-    Its field is `task`, `mask`, `images`, `images[0]`, `video`, `prompt`, `size` or `seconds`.
+    Its field is `task`, `mask`, `images`, `images[0]`, `video`, `prompt`, `format`, `size` or `seconds`.
     """
     if job.task not in card.tasks:
         return _bad("task", "it makes films, not pictures" if card.tasks == FILMS else _WORK[job.task])
@@ -68,6 +68,7 @@ def refusal(job: Job, card: Card, policy: sizes.Policy) -> Fault | None:
         or _too_many(job, card)
         or _unfit_input(job, card)
         or _long_prompt(job, card)
+        or _filled(job)
         or _unmade(job, card, policy)
     )
 
@@ -128,6 +129,14 @@ def _long_prompt(job: Job, card: Card) -> Fault | None:
     if card.prompt_chars is None or len(job.prompt) <= card.prompt_chars:
         return None
     return _bad("prompt", f"the prompt has {len(job.prompt)} characters; {card.name} takes {card.prompt_chars}")
+
+
+def _filled(job: Job) -> Fault | None:
+    """A file format in which what was cut out, or left transparent, would be filled again."""
+    transparent = job.task == "cutout" or job.background == "transparent"
+    if not transparent or FORMATS.get(job.format or "") not in OPAQUE:
+        return None
+    return _bad("format", f"{job.format} has no transparency: ask for png or webp")
 
 
 def _unmade(job: Job, card: Card, policy: sizes.Policy) -> Fault | None:
@@ -250,6 +259,36 @@ def set_fields(job: Job, fields: Mapping[str, Any]) -> Job:
             raise Fault("internal", f"a model cannot set {name!r}{hint}", field=f"set.{name}")
         job = _set(job, name, _own(job, name, value))
     return job
+
+
+def defaulted(job: Job, fields: Mapping[str, Any], fixed: Collection[str] = (), cards: Sequence[Card] = ()) -> Job:
+    """The job with what a platform says where its app does not, all of it noted; a film has no such defaults.
+
+    `fields` are those of a picture, `size` as text; of a size the half is filled in that the app leaves out. What the
+    model itself sets is `fixed`, and where none of its `cards` has a word for a size none is filled in.
+    """
+    unsized = bool(cards) and all(card.size.wire == "none" for card in cards)
+    for name, value in fields.items() if job.task != "video" else ():
+        asked = getattr(job, name)
+        if name in fixed or (unsized if name == "size" else asked is not None):
+            continue
+        given: Any = _completed(asked, sizes.parse(value)) if name == "size" else value
+        if given != asked and not (name in ("format", "background") and _filled(replace(job, **{name: given}))):
+            note = Note(name, "defaulted", _added(asked, given) if name == "size" else _text(value))
+            job = replace(job, **{name: given}, notes=(*job.notes, note))
+    return job
+
+
+def _completed(asked: Size, given: Size) -> Size:
+    if asked.is_auto or asked.pixels or given.pixels:
+        return given if asked.is_auto else asked
+    return Size(tier=asked.tier or given.tier, ratio=asked.ratio or given.ratio)
+
+
+def _added(asked: Size, given: Size) -> str:
+    if asked.is_auto:
+        return str(given)
+    return f"tier {given.tier}" if given.tier != asked.tier else f"ratio {given.ratio}"
 
 
 def _own(job: Job, name: str, value: Any) -> Any:

@@ -7,25 +7,27 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic, TypeVar
 
 from .faults import Fault
-from .types import Event
+from .types import Told
 
 End = TypeVar("End")
-Tell = Callable[[Event], None]
+Tell = Callable[[Told], None]
 
 
 class Running(Generic[End]):
     """One job under way: the events so far, its end, and a bell that rings at each of them.
 
     A `parked` job is one that another process can go on with: nobody needs to wait for it before this one is stopped.
+    `listeners` is how many wait for it who would end it by hanging up.
     """
 
     def __init__(self, work: Callable[[Tell], Awaitable[End]], parked: Callable[[], bool] = lambda: False) -> None:
-        self._events: list[Event] = []
-        self._bell = asyncio.Event()
+        self._events: list[Told] = []
+        self._bell: asyncio.Event | None = None  # most jobs have nobody who listens to what happens on the way
         self._stopping = False
         self._left = False
         self._waiters: list[asyncio.Future[None]] = []
         self.parked = parked
+        self.listeners = 0
         self.task: asyncio.Task[End] = asyncio.ensure_future(self._run(work))
         self.task.add_done_callback(self._wake)
 
@@ -33,12 +35,16 @@ class Running(Generic[End]):
         try:
             return await work(self._tell)
         finally:
-            self._bell.set()
+            self._ring()
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: Told) -> None:
         self._events.append(event)
-        self._bell.set()
-        self._bell = asyncio.Event()
+        self._ring()
+
+    def _ring(self) -> None:
+        bell, self._bell = self._bell, None
+        if bell is not None:
+            bell.set()
 
     async def end(self) -> End:
         """What the job came to, or its `Fault`. A listener that goes away does not end the job.
@@ -65,7 +71,7 @@ class Running(Generic[End]):
     def let_go(self) -> None:
         """Nobody is to wait for it any more, though what is out is still waited for."""
         self._left = True
-        self._bell.set()
+        self._ring()
         self._wake()
 
     def stop(self) -> None:
@@ -73,7 +79,7 @@ class Running(Generic[End]):
         self._stopping = True
         self.task.cancel()
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncIterator[Told]:
         """Every event from the first on, whenever one starts to listen; ends when the job does."""
         seen = 0
         while True:
@@ -82,8 +88,8 @@ class Running(Generic[End]):
                 seen += 1
             if self.task.done() or self._left:
                 return
-            bell = self._bell
             if seen == len(self._events):
+                bell = self._bell = self._bell or asyncio.Event()
                 await bell.wait()
 
 

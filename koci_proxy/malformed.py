@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Flaw = Literal["syntax", "base64", "too_large", "too_deep"]
+Flaw = Literal["syntax", "base64", "too_large", "too_deep", "empty"]
 
 
 class Malformed(ValueError):

@@ -33,6 +33,8 @@ FORMATS: Mapping[str, str] = {
 """Type of each word for a file format that we can make of a picture ourselves."""
 LOSSY = frozenset({"image/jpeg", "image/webp"})
 """Types with a degree of compression."""
+OPAQUE = frozenset({"image/jpeg"})
+"""Types without transparency."""
 
 _DATA_HEAD = re.compile(r"\s*data:([^,]*),", re.IGNORECASE)
 _TO_STANDARD = str.maketrans("-_", "+/", " \t\r\n")

@@ -125,7 +125,7 @@ class FormReader:
             self._sink = None
             self._fields.append((name, sink.finish()))
         elif segment.filename:
-            raise Malformed("the file is empty", name or None)
+            raise Malformed("the file is empty", name or None, "empty")
         else:  # a browser's file input in which nothing was chosen
             self._sink = None
             sink.abort()

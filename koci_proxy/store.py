@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import logging
 import os
 import re
 import secrets
+import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-from .faults import Fault
+from .faults import Fault, Stage
 from .media import EXTENSIONS as media_types
 from .media import sniff
 from .types import PIECE, Media, Spool
+
+log = logging.getLogger(__name__)
+
+Done = TypeVar("Done")
 
 _KEPT = ("image/png", "image/jpeg", "image/webp", "image/gif", "video/mp4", "video/quicktime", "video/webm")
 EXTENSIONS = {mime: media_types[mime] for mime in _KEPT}
@@ -31,6 +38,12 @@ SMALL = 256 * 1024
 # What was being written when a process died may lie about for so long, in seconds.
 LEFTOVER = 3600.0
 _HEAD = 65_536
+# The disk is full where less than this many bytes are free, and less than this share of a small disk.
+FLOOR, SHARE = 64 * 1024 * 1024, 20
+# Seconds that what was said of the disk is believed, and that room on it is waited for: then somebody has seen to it.
+BELIEVED, PATIENCE = 1.0, 900.0
+# Seconds between two tries to write, the first and the longest.
+FIRST, LONGEST = 0.5, 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,23 @@ class Store:
         self._folder = str(folder)
         self.keep = keep
         self._secret = (secret or kept_secret(folder)) if signed else None
+        self._seen, self._full = -BELIEVED, False
+
+    @property
+    def full(self) -> bool:
+        """Whether there is so little room that nothing should be ordered which must be kept."""
+        now = time.monotonic()
+        if now >= self._seen + BELIEVED:
+            self._seen = now
+            with contextlib.suppress(FileNotFoundError):  # the folder is made with its first picture
+                disk = shutil.disk_usage(self._folder)
+                self._full = disk.free < min(FLOOR, disk.total // SHARE)
+        return self._full
+
+    def check(self) -> None:
+        """`Fault` down where the disk is full: said before a vendor is asked for what could not be kept."""
+        if self.full:
+            raise crammed("not_sent")
 
     async def put(self, media: Media) -> Media:
         """Shelve a picture that we hold the bytes of; what comes back has its key in their place.
@@ -150,6 +180,27 @@ class Store:
 
     def _place(self, key: str) -> Path:
         return Path(f"{self._folder}/{key[:2]}/{key}")
+
+
+async def patiently(work: Callable[[], Awaitable[Done]]) -> Done:
+    """Do what writes to the disk, again and again while it cannot be written: what is kept there was paid for.
+
+    `Fault` down where that takes too long.
+    """
+    waited, wait = 0.0, FIRST
+    while True:
+        try:
+            return await work()
+        except OSError as error:
+            if waited + wait > PATIENCE:
+                raise crammed("accepted") from error
+            log.error("what was paid for cannot be kept, and is kept in %g s: %s", wait, error)
+        await asyncio.sleep(wait)
+        waited, wait = waited + wait, min(wait * 2, LONGEST)
+
+
+def crammed(stage: Stage) -> Fault:
+    return Fault("down", "the disk of this house is full", code="disk_full", stage=stage)
 
 
 def _publish(spool: Spool, path: Path) -> None:

@@ -120,7 +120,8 @@ class Job:
     app's extra words in its own `dialect`; they reach a vendor that speaks it, else they are noted as left out.
     `partials` is how many previews a stream asks for. `thumbnails` asks for a small copy of each picture. `notes`
     grow on the way to the vendor: what was renamed, bent, defaulted or left out. Options whose name begins with `_` are
-    a dialect's notes to itself: how to render the answer, what a conversation was. `places` are the app's own names of
+    a dialect's notes to itself: how to render the answer, what a conversation was; `_lost` lists what of that a vendor
+    that does not speak it never hears, as [field, what it is]. `places` are the app's own names of
     the `inputs`, in the same order, where they stand in several places of a body.
     """
 
@@ -153,11 +154,18 @@ class Job:
 class Listing:
     """The app asks which models there are; `model` names the one it asks for, None means all.
 
-    `page` is what it says of the page it wants, in the words of its dialect.
+    `page` is what it says of the page it wants, in the words of its dialect. `tasks` is what each model can do, as the
+    house has it.
     """
 
     model: str | None = None
     page: Mapping[str, str] = field(default_factory=dict)
+    tasks: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The app asks how many credits it has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,13 +271,29 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """Picture `index` is done while others are still under way; `created` in Unix seconds, None if nobody says."""
+
+    media: Media
+    index: int = 0
+    created: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
-    """The job ended well."""
+    """The job ended well. `shown` are those of its pictures that the listener was shown before, as `Made`.
+
+    From a vendor's stream also the end of one picture of a set: `fault` is why it was not made.
+    """
 
     result: Result
+    shown: frozenset[int] = frozenset()
+    fault: Fault | None = None
 
 
 Event = Progress | Partial | Done
+# What listeners of a job are told; of these a door that has no word for a `Made` never hears one.
+Told = Event | Made
 
 
 @dataclass(frozen=True, slots=True)

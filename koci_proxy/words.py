@@ -34,6 +34,14 @@ _CUTS = (
     (re.compile(r"[A-Za-z0-9+/_-]{48,}={0,2}"), "(data)"),
 )
 
+# By what a vendor's support finds a call again: a name that says it is one, and what the known ones look like. A UUID
+# may be a key elsewhere, so it needs the name in front of it.
+_CALL = re.compile(
+    r"(\brequest[ _-]?id\b[\"':= (]{1,4}"
+    r"(?:0\d{14,20}[0-9a-f]{0,40}|req_[0-9A-Za-z]{8,40}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![\w+/=-]))",
+    re.I,
+)
+
 _PLAIN: Mapping[str, str] = {
     "bad_request": "the upstream did not accept the request",
     "refused": "the request was refused by the content rules of the upstream",
@@ -58,13 +66,21 @@ PATIENCE = 60.0  # seconds: some SDKs sleep through any `retry-after`, an hour t
 
 
 def harmless(words: Any) -> str:
-    """A vendor's words on one line, at most 300 characters, without links, hosts, keys and base64. Not text: empty."""
+    """A vendor's words on one line, at most 300 characters, without links, hosts, keys and base64. Not text: empty.
+
+    What it calls the number of a request stays, if it looks like one.
+    """
     if not isinstance(words, str):
         return ""
-    text = " ".join(words[: 20 * LONGEST].split())
+    pieces = _CALL.split(" ".join(words[: 20 * LONGEST].split()))
+    text = "".join(piece if at % 2 else _cut(piece) for at, piece in enumerate(pieces))
+    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
+
+
+def _cut(text: str) -> str:
     for pattern, instead in _CUTS:
         text = pattern.sub(instead, text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
+    return text
 
 
 def told(kind: str, words: str) -> str:
@@ -169,7 +185,9 @@ def no_such_path(path: str, paths: Iterable[str]) -> Fault:
 
 
 def wrong_method(method: str, path: str, right: str) -> Fault:
-    return Fault("wrong_method", f"{path} takes {right}, not {method}", details={"allow": right})
+    """`right` is a method, or several with "or" between them; where GET is one, HEAD is another."""
+    allow = right.replace(" or ", ", ").replace("GET", "GET, HEAD")
+    return Fault("wrong_method", f"{path} takes {right}, not {method}", details={"headers": {"allow": allow}})
 
 
 def no_such_model(name: str, models: Iterable[str]) -> Fault:

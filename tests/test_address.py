@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from koci_proxy.address import KEY_HEADERS, split, take_key, without_key
+from koci_proxy.address import KEY_HEADERS, keyless, split, take_key, without_key
 from koci_proxy.faults import Fault
 
 PLATFORMS = {"openai", "google", "v1"}
@@ -38,7 +38,7 @@ def test_split(path: str, expected: tuple[str, str] | None) -> None:
     assert split(path, PLATFORMS) == expected
 
 
-A, B = "sk-koci_aaa", "sk-koci_bbb"
+A, B = "sk-koci_aaa-aaa_aaa", "sk-koci_bbb-bbb_bbb"
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,22 @@ def test_two_keys_are_refused() -> None:
 )
 def test_without_key(query: str, expected: str) -> None:
     assert without_key(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"models/{A}", "models/(key)"),
+        (f"xé{A}/b", "xé(key)/b"),
+        (f"there is no model '{A}'; did you mean 'a'?", "there is no model '(key)'; did you mean 'a'?"),
+        ("a sk-proj-0123456789abcdef b", "a (key) b"),
+        ("SK-KOCI_0123456789", "(key)"),
+        ("sk-koci_…", "sk-koci_…"),
+        ("sk-koci_abcd…wxyz", "sk-koci_abcd…wxyz"),
+        ("task-force-of-something-long", "task-force-of-something-long"),
+        ("videos/video_0123456789abcdef01234567/content", "videos/video_0123456789abcdef01234567/content"),
+        ("", ""),
+    ],
+)
+def test_keyless(text: str, expected: str) -> None:
+    assert keyless(text) == expected

@@ -69,6 +69,22 @@ def test_pictures_come_as_text_or_held() -> None:
     assert picture("https://x.example/a.png", "x") == Media(url="https://x.example/a.png")
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("a.png", "'a.png' is neither a link, a data URI nor base64; to send a file with curl write image=@a.png"),
+        ("./in/fox.jpeg", "'./in/fox.jpeg' is neither a link, a data URI nor base64; .* write image=@./in/fox.jpeg"),
+        ("a fox!", "'a fox!' is neither a link, a data URI nor base64"),
+        ("data:image/png;base64,@@@@", "not base64: it holds a character of no base64 alphabet"),
+        ("@" * 84, "not base64: it holds a character of no base64 alphabet"),
+        ("", "no picture: the text is empty"),
+    ],
+)
+def test_a_text_that_is_no_picture(value: str, why: str) -> None:
+    with pytest.raises(Fault, match=rf"^image\[0\] is no picture: {why}$"):
+        picture(value, "image[0]")
+
+
 def test_a_picture_of_an_answer_that_is_none_was_paid_for() -> None:
     assert received("YWJj", 200) == HELD
     with pytest.raises(Fault, match="could not be read") as caught:

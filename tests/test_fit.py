@@ -10,8 +10,8 @@ import pytest
 from koci_proxy import sizes
 from koci_proxy.facts import Card, InputRules, SizeRules
 from koci_proxy.faults import Fault
-from koci_proxy.fit import fit, refusal, refuses, set_fields, strictly, unfit
-from koci_proxy.types import Job, Media, Note, Target
+from koci_proxy.fit import defaulted, fit, refusal, refuses, set_fields, strictly, unfit
+from koci_proxy.types import Job, Media, Note, Size, Target
 from plugins.transforms.size import Plugin
 
 CARD = Card(
@@ -43,12 +43,24 @@ PNG = Media(url="https://example.com/a.png")
         ({"size": sizes.parse("1920x1080")}, "nearest", None),
         ({"size": sizes.parse("1920x1080")}, "exact", "size"),
         ({"size": sizes.parse("2K 16:9")}, "exact", None),
+        ({"background": "transparent", "format": "jpg"}, "nearest", "format"),
+        ({"background": "transparent", "format": "webp"}, "nearest", None),
+        ({"background": "auto", "format": "jpeg"}, "nearest", None),
     ],
 )
 def test_refusal(changes: dict[str, Any], policy: sizes.Policy, field: str | None) -> None:
     fault = refusal(replace(JOB, **changes), CARD, policy)
     assert (fault.field if fault else None) == field
     assert refuses(replace(JOB, **changes), CARD, policy) == (fault.message if fault else None)
+
+
+@pytest.mark.parametrize(("form", "refused"), [("jpeg", True), ("png", False), ("webp", False), (None, False)])
+def test_what_is_cut_out_is_not_filled_again(form: str | None, refused: bool) -> None:
+    cutter = Card("cutter", tasks=frozenset({"cutout"}), inputs=InputRules(max=1))
+    fault = refusal(Job("m", "", task="cutout", inputs=(PNG,), format=form), cutter, "nearest")
+    assert (fault and (fault.field, fault.message)) == (
+        ("format", "jpeg has no transparency: ask for png or webp") if refused else None
+    )
 
 
 @pytest.mark.parametrize(
@@ -233,6 +245,43 @@ def test_a_house_cannot_set_everything(fields: dict[str, Any], words: str) -> No
     with pytest.raises(Fault, match=words) as caught:
         set_fields(JOB, fields)
     assert caught.value.kind == "internal"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields", "expected", "notes"),
+    [
+        ({}, {"size": "1K 1:1"}, {"size": Size("1K", "1:1")}, ["size: defaulted (1K 1:1)"]),
+        ({"size": Size("2K")}, {"size": "1K 1:1"}, {"size": Size("2K", "1:1")}, ["size: defaulted (ratio 1:1)"]),
+        ({"size": Size(None, "3:2")}, {"size": "1K 1:1"}, {"size": Size("1K", "3:2")}, ["size: defaulted (tier 1K)"]),
+        ({"size": Size("2K", "3:2")}, {"size": "1K 1:1"}, {"size": Size("2K", "3:2")}, []),
+        ({"size": Size(width=8, height=9)}, {"size": "1K 1:1"}, {"size": Size(width=8, height=9)}, []),
+        ({"size": Size("2K")}, {"size": "8x9"}, {"size": Size("2K")}, []),
+        ({"size": Size("2K")}, {"size": "1K"}, {"size": Size("2K")}, []),
+        (
+            {"quality": "hd"},
+            {"quality": "low", "format": "png"},
+            {"quality": "hd", "format": "png"},
+            ["format: defaulted (png)"],
+        ),
+        ({"task": "video"}, {"size": "1K 1:1"}, {"size": Size()}, []),
+        ({"background": "transparent"}, {"format": "jpeg"}, {"format": None}, []),
+        ({"format": "jpeg"}, {"background": "transparent"}, {"background": None}, []),
+        ({}, {"quality": "low", "style": "anime"}, {"quality": "low", "style": None}, ["quality: defaulted (low)"]),
+    ],
+)
+def test_what_a_platform_says_where_its_app_does_not(
+    changes: dict[str, Any], fields: dict[str, Any], expected: dict[str, Any], notes: list[str]
+) -> None:
+    job = defaulted(replace(JOB, **changes), fields, fixed=("style",))
+    assert {name: getattr(job, name) for name in expected} == expected
+    assert [str(note) for note in job.notes] == notes
+    strictly(job, job.notes)
+
+
+def test_no_size_is_filled_in_where_nobody_can_be_told_of_one() -> None:
+    bare = replace(CARD, size=SizeRules(wire="none"))
+    assert defaulted(JOB, {"size": "1K"}, cards=[bare]) == JOB
+    assert defaulted(JOB, {"size": "1K"}, cards=[bare, CARD]).size == Size("1K")
 
 
 def test_the_transform_fits_fields_and_size() -> None:

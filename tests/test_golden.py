@@ -18,12 +18,13 @@ from koci_proxy import jsonstream, sizes
 from koci_proxy.app.check import Schemas
 from koci_proxy.config import cards, sheet, yaml
 from koci_proxy.engine.attempt import together
+from koci_proxy.engine.spoken import same_words
 from koci_proxy.facts import Card
 from koci_proxy.faults import Fault
 from koci_proxy.fit import fit
 from koci_proxy.media import from_bytes
 from koci_proxy.plugins import load
-from koci_proxy.types import Done, Event, Job, Media, Partial, Result, Target, Ticket
+from koci_proxy.types import Done, Job, Made, Media, Partial, Result, Target, Ticket
 from koci_proxy.wire import Body, Call, Form, Frame, Json, Raw, Reply
 from plugins.transforms import style
 
@@ -136,9 +137,9 @@ def fitted(job: Job, target: Target) -> Job:
     """The engine's part before `encode`: links fetched, size and fields fitted, words of other dialects left out."""
     job = replace(job, inputs=tuple(fetched(media) for media in job.inputs))
     resolved = sizes.resolve(job.size, target.card.size)
-    options = job.options if job.dialect == target.dialect else {}
     job = style.Plugin().on_target(job, target) or job
-    return replace(fit(job, target.card), size=resolved.size, options=options)
+    job = replace(fit(job, target.card), size=resolved.size)
+    return same_words(job, target, DIALECTS[target.dialect])
 
 
 def fetched(media: Media) -> Media:
@@ -182,14 +183,36 @@ def finished(
     return outcome
 
 
-def told(says: dict[str, Any], vendor: Any, job: Job, target: Target, more: int) -> tuple[list[Event], Result]:
-    """What a vendor's answer, or each event of its stream, comes to: the previews, and the result."""
+def told(says: dict[str, Any], vendor: Any, job: Job, target: Target, more: int) -> tuple[list[Partial | Made], Result]:
+    """What a vendor's answer, or each event of its stream, comes to: what is told before the end, and the result."""
     if "frames" not in says:
         return [], finished(vendor.decode(said(says, more), job, target), says, vendor, job, target, more)
     frames = [Frame(each.get("event"), arrived(each["json"], more).value) for each in says["frames"]]
-    events = [vendor.event(frame, job, target) for frame in frames]
-    done = [event.result for event in events if isinstance(event, Done)]
-    return [event for event in events if isinstance(event, Partial)], together(done)
+    events: list[Partial | Made] = []
+    ends: list[Result] = []
+    for frame in frames:
+        event = vendor.event(frame, job, target)
+        if isinstance(event, Made):
+            events.append(replace(event, index=sum(len(end.media) for end in ends)))
+            ends.append(Result((event.media,), created=event.created))
+        elif isinstance(event, Done):
+            ends.append(event.result)
+        elif event is not None:
+            events.append(event)
+    return events, together(ends)
+
+
+def streamed(events: list[Partial | Made], result: Result, door: Any, job: Job) -> Iterator[Frame]:
+    """The engine's part of a stream: previews, pictures that are done before the others where the door shows them."""
+    shown: set[int] = set()
+    for event in events:
+        if isinstance(event, Partial):
+            yield from door.frame(event, job)
+        elif hasattr(door, "made"):
+            shown.add(event.index)
+            [media] = delivered(Result((event.media,)), job).media
+            yield from door.made(replace(event, media=media), job)
+    yield from door.frame(Done(result, frozenset(shown)), job)
 
 
 def heard(reply: Reply) -> dict[str, Any]:
@@ -213,7 +236,7 @@ def conversation(golden: dict[str, Any], more: int) -> Iterator[tuple[str, Any]]
         yield "hears", heard(door.fail(fault))
         return
     if job.stream:
-        frames = [each for event in (*events, Done(result)) for each in door.frame(event, job)]
+        frames = streamed(events, result, door, job)
         yield "hears", {"frames": [{"event": each.event, **sent(Json(each.data))} for each in frames]}
     else:
         yield "hears", heard(door.render(result, job))

@@ -8,7 +8,7 @@ import pytest
 
 from koci_proxy.faults import Fault
 from koci_proxy.jobs import Jobs, Tell
-from koci_proxy.types import Event, Progress
+from koci_proxy.types import Progress, Told
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ async def test_every_listener_hears_the_whole_story() -> None:
 
     running = Jobs[str]().start("a", work)
 
-    async def listen() -> list[Event]:
+    async def listen() -> list[Told]:
         return [event async for event in running.events()]
 
     early = asyncio.create_task(listen())

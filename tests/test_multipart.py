@@ -139,7 +139,7 @@ def test_a_file_name_in_another_code_page() -> None:
         (TYPE, b"--XX\r\nno header\r\n\r\nx\r\n--XX--", None, "syntax"),
         (TYPE, body_of(part("prompt", b"\xff\xfe")), "prompt", "syntax"),
         (TYPE, body_of(part("image", PNG[:500])), "image", "syntax"),
-        (TYPE, body_of(part("image", b"", '; filename="a.png"')), "image", "syntax"),
+        (TYPE, body_of(part("image", b"", '; filename="a.png"')), "image", "empty"),
         (TYPE, body_of(part("prompt", b"x" * 1001)), "prompt", "too_large"),
         (TYPE, body_of(*[part("image[]", PNG, '; filename="x"')] * 4), "image[]", "too_large"),
         (TYPE, body_of(*[part(f"t{i}", b"x") for i in range(6)]), "t5", "too_large"),

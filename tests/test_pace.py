@@ -97,6 +97,18 @@ async def test_the_window_moves(pace: Pace, clock: Clock) -> None:
     assert (await pace.take([REQUESTS])).ok
 
 
+async def test_a_clock_that_is_set_back_locks_nobody_out(clock: Clock) -> None:
+    async with opened(None) as pace:
+        clock.ahead = 3600
+        assert [(await pace.take([REQUESTS, PICTURES])).ok for _ in range(6)] == [True] * 5 + [False]
+        clock.ahead = 3599.5
+        assert not (await pace.take([REQUESTS])).ok, "a clock that is put right gives nothing away"
+        clock.ahead = 0
+        taken = [await pace.take([REQUESTS, PICTURES]) for _ in range(6)]
+        assert [one.ok for one in taken] == [True] * 5 + [False]
+        assert taken[5].retry_after == pytest.approx(60, abs=5)
+
+
 async def test_the_wait_is_as_long_as_it_takes(pace: Pace, clock: Clock) -> None:
     assert (await pace.take([cost(PICTURES, 2)])).ok
     clock.ahead = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pytest
 from koci_proxy import Fault, Media
 from koci_proxy.media import from_bytes
 from koci_proxy.spool import Spools
-from koci_proxy.store import LEFTOVER, WEEK, Store
+from koci_proxy.store import BELIEVED, LEFTOVER, WEEK, Store, patiently
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big") + b"\x08\x02\0\0\0"
 BASE = "https://img.example.com"
@@ -103,6 +104,68 @@ async def test_a_half_is_never_seen(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="disk"):
         await Store(tmp_path).put(Media(Broken(), mime="image/png"))
     assert not files(tmp_path)
+
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "full"),
+    [
+        (1000 * GIB, 63 << 20, True),
+        (1000 * GIB, 65 << 20, False),
+        (2 << 20, 90_000, True),
+        (2 << 20, 120_000, False),
+        (2 << 20, 0, True),
+    ],
+)
+def test_a_disk_is_full_before_nothing_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, free: int, full: bool
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(total, total - free, free))
+    store = Store(tmp_path)
+    assert store.full is full
+    if not full:
+        store.check()
+        return
+    with pytest.raises(Fault, match="the disk of this house is full") as caught:
+        store.check()
+    assert (caught.value.kind, caught.value.stage) == ("down", "not_sent")
+
+
+def test_the_disk_is_not_asked_at_each_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    now = [100.0]
+
+    def usage(folder: str) -> shutil._ntuple_diskusage:
+        asked.append(folder)
+        raise FileNotFoundError
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    store = Store(tmp_path)
+    assert not any(store.full for _ in range(3))
+    assert len(asked) == 1
+    now[0] += BELIEVED
+    assert (store.full, len(asked)) == (False, 2)
+
+
+@pytest.mark.anyio
+async def test_a_full_disk_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("koci_proxy.store.FIRST", 0.001)
+    errors = [OSError(28, "No space left on device")] * 3
+
+    async def write() -> str:
+        if errors:
+            raise errors.pop()
+        return "kept"
+
+    assert await patiently(write) == "kept"
+    errors += [OSError(28, "No space left on device")]
+    monkeypatch.setattr("koci_proxy.store.PATIENCE", 0.0)
+    with pytest.raises(Fault, match="full") as caught:
+        await patiently(write)
+    assert (caught.value.kind, caught.value.stage) == ("down", "accepted")
 
 
 @pytest.mark.anyio

@@ -23,6 +23,10 @@ KEEP = [
     "内容审核不通过,请修改",
     "task-oriented risk-averse disk-based",
     "No such file: contents[0].parts[1].inlineData.data",
+    "may contain sensitive information. Request id: 0217000000000000000000000000000000",
+    "no. Request id: 021763710000000000000000000000000000ffffac1554b8d9e16",
+    "request_id=req_011CVbHfGz8k2aPq9sT4uVwX, try again",
+    "x (request id: 3f2504e0-4f89-11d3-9a0c-0305e82c3301)",
 ]
 
 
@@ -43,6 +47,12 @@ def test_plain_words_stay(words: str) -> None:
         ("Bearer abcdefgh is wrong", "abcdefgh"),
         ("key AIzaSyA1234567 is wrong", "AIzaSy"),
         ("token 0123456789abcdef0123456789abcdef", "0123456789abcdef"),
+        ("key 3f2504e0-4f89-11d3-9a0c-0305e82c3301 is wrong", "4f89"),
+        ("Request id: 7f3a9c1e5b2d4f6a8c0e1b3d5f7a9c1e", "7f3a9c1e"),
+        ("Request id: sk-021700000000000000000000000000000", "0217"),
+        ("Request id: 0217000000000000000000000000000000abcdef-rest-of-a-longer-one-9", "abcdef"),
+        ("Request id: 3f2504e0-4f89-11d3-9a0c-0305e82c3301, key 3f2504e0-4f89-11d3-9a0c-0305e82c3302", "3302"),
+        ("https://x.example/request_id=0217000000000000000000000000000000", "x.example"),
         ("data:image/png;base64,iVBORw0KGgo=", "iVBOR"),
         ("picture " + "QUJD" * 20, "QUJDQUJD"),
         ("picture " + "iVBORw0KGgo/" * 10, "iVBOR"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from decimal import Decimal
@@ -20,7 +21,7 @@ from ..state.callers import Row
 from ..state.ledger import Account
 from ..state.requests import Asked, RequestLog
 from ..state.texts import clean
-from . import terms
+from . import repeats, terms
 from .callers import Desk, bounds
 
 # How much may be asked for at once, and how long a body of these pages may be, in bytes.
@@ -54,7 +55,7 @@ MOVES = ("top_up", "adjust", "unlimit")
 def routes(desk: Desk, callers: Callers, ledger: Ledger, log: RequestLog, house: Callable[[], House]) -> list[Route]:
     """Every page under `/admin` wants an admin token, those under `/v1` an app key; `house` is the one of now."""
     keys, own = Keys(callers, ledger, house), Own(desk, ledger, house)
-    books = Books(callers, ledger, log)
+    books = Books(callers, ledger, log, house)
 
     def admitted(page: Page) -> Page:
         async def checked(request: Request) -> Response:
@@ -135,8 +136,8 @@ class Keys:
 class Books:
     """What keys have and what they spent, and the calls they made."""
 
-    def __init__(self, callers: Callers, ledger: Ledger, log: RequestLog) -> None:
-        self._callers, self._ledger, self._log = callers, ledger, log
+    def __init__(self, callers: Callers, ledger: Ledger, log: RequestLog, house: Callable[[], House]) -> None:
+        self._callers, self._ledger, self._log, self._house = callers, ledger, log, house
 
     async def credits(self, request: Request) -> Response:
         row = await _meant(self._callers, request)
@@ -152,7 +153,8 @@ class Books:
             account = await self._ledger.unlimit(row.id)
         else:
             move = self._ledger.top_up if moves == ["top_up"] else self._ledger.adjust
-            account = await move(row.id, terms.amount(given[moves[0]], moves[0]), note, BY)
+            amount, once = terms.amount(given[moves[0]], moves[0]), repeats.key(request.headers)
+            account = await move(row.id, amount, note, BY, once)
         return JSONResponse(_account(row.id, account))
 
     async def statement(self, request: Request) -> Response:
@@ -181,10 +183,14 @@ class Books:
             failed=_truth(asked, "failed"),
         )
         if _truth(asked, "totals"):
-            return _list([terms.shown_total(total) for total in await self._log.totals(wanted)])
-        limit, after = _limit(asked, 50), _whole(asked, "after", None, 0)
-        found = self._log.newest(wanted, limit) if after is None else self._log.after(after, wanted, limit)
-        return _list([terms.shown_call(number, entry) for number, entry in await found])
+            shown = [terms.shown_total(total) for total in await self._log.totals(wanted)]
+        else:
+            limit, after = _limit(asked, 50), _whole(asked, "after", None, 0)
+            found = self._log.newest(wanted, limit) if after is None else self._log.after(after, wanted, limit)
+            shown = [terms.shown_call(number, entry) for number, entry in await found]
+        if not shown:
+            await terms.known(wanted, self._callers, self._log, self._house())
+        return _list(shown)
 
 
 class Own:
@@ -236,7 +242,7 @@ async def _body(request: Request, *known: str) -> dict[str, Any]:
         if len(text) > LONGEST:
             raise Fault("too_large", f"{LONGEST} bytes are the most here")
     try:
-        given = json.loads(text or b"{}", parse_float=Decimal)
+        given = json.loads(text or b"{}", parse_float=Decimal, object_pairs_hook=_object)
         json.dumps(given, ensure_ascii=False, default=str).encode()  # half a letter could not be shown in an answer
     except (ValueError, RecursionError) as error:
         raise Fault("bad_request", "the body is not JSON") from error
@@ -249,6 +255,15 @@ async def _body(request: Request, *known: str) -> dict[str, Any]:
         if value is not None and (not isinstance(value, kinds) or isinstance(value, bool) != (kinds == (bool,))):
             raise Fault("bad_request", f"{name} must be {words}", field=name)
     return given
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of which nobody could say what it asks for is none."""
+    names = Counter(name for name, _ in pairs)
+    for name, times in names.items():
+        if times > 1:
+            raise Fault("bad_request", f"{name} is given {times} times", field=name)
+    return dict(pairs)
 
 
 def _asked(request: Request, *known: str) -> Mapping[str, str]:

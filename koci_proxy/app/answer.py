@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from itertools import chain
 from typing import Any, TypeVar
 
-from .. import jsonstream
+from .. import address, jsonstream
 from ..engine import Served
 from ..engine.exchange import write
-from ..types import Size
+from ..faults import Fault
+from ..types import Note, Size
 from ..wire import Frame, Reply
 from ..written import joined
 
@@ -125,6 +126,13 @@ def plain(text: str) -> str:
     return line if len(line) <= HEADER_CHARS else line[: HEADER_CHARS - 1] + "~"
 
 
+def keyless(fault: Fault) -> Fault:
+    """The same fault, without a key that it quotes: somebody pasted it where none belongs."""
+    field = None if fault.field is None else address.keyless(fault.field)
+    message = address.keyless(fault.message)
+    return fault if (message, field) == (fault.message, fault.field) else fault.reworded(message, field)
+
+
 def told(served: Served, asked: Size) -> dict[str, str]:
     """The headers that say what became of a wish: its size as asked, sent and got, and every note."""
     result = served.result
@@ -132,6 +140,10 @@ def told(served: Served, asked: Size) -> dict[str, str]:
     size = served.job.size
     sent = f"{size.width}x{size.height}" if size.pixels and served.target.card.size.wire == "pixels" else str(size)
     headers = {"x-koci-size": f"asked={asked}; sent={sent}; got={','.join(sorted(got)) or 'unknown'}"}
-    if result.notes:
-        headers["x-koci-notes"] = "; ".join(str(note) for note in result.notes)
-    return headers
+    return headers | noted(result.notes)
+
+
+def noted(notes: Iterable[Note]) -> dict[str, str]:
+    """The header that holds every note, none where there is none."""
+    told = "; ".join(str(note) for note in notes)
+    return {"x-koci-notes": told} if told else {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hmac
 import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from .. import address
@@ -77,23 +77,22 @@ class Desk:
             raise Limited(taken.fault(), headers)
         return headers
 
-    def places(self, caller: Caller, house: House, model: Model) -> AbstractAsyncContextManager[None]:
-        """A place among the calls under way of the key, the model and the house; `Fault` too_fast where one is full."""
+    async def places(self, caller: Caller, house: House, model: Model) -> AsyncExitStack | None:
+        """A place among the jobs under way of the key, the model and the house, for whoever closes it; None where
+        nothing is bounded. `Fault` too_fast where one is full.
+        """
         limits = (
             (f"key:{caller.id}", bounds(caller, house.limits.key).at_once, "calls at once of a key"),
             (f"model:{model.name}", model.limits.at_once, f"calls at once of model {model.name}"),
             ("house", house.limits.house.at_once, "calls at once of all keys"),
         )
         slots = [self.pace.slot(place, limit, name=name) for place, limit, name in limits if limit is not None]
-        return _all(slots) if slots else nullcontext()
-
-
-@asynccontextmanager
-async def _all(slots: Sequence[AbstractAsyncContextManager[None]]) -> AsyncIterator[None]:
-    async with AsyncExitStack() as stack:
-        for slot in slots:
-            await stack.enter_async_context(slot)
-        yield
+        if not slots:
+            return None
+        async with AsyncExitStack() as places:
+            for slot in slots:
+                await places.enter_async_context(slot)
+            return places.pop_all()
 
 
 class Limited(Exception):

@@ -57,6 +57,7 @@ class Schemas:
 
     def check(self, name: str, value: Any) -> None:
         """`Fault` bad_request with the first field that does not fit."""
+        _written(value, ())
         if self._fits(name, value):
             return
         errors = sorted(self._compiled[name].iter_errors(value), key=lambda error: [str(step) for step in error.path])
@@ -87,6 +88,30 @@ class Schemas:
             else:
                 out[field] = coerced
         return out
+
+
+def _written(value: Any, steps: tuple[str | int, ...]) -> None:
+    """`Fault` bad_request for half a surrogate pair (a text cut by its length in JavaScript): no file, no database and
+    no vendor can be told of it."""
+    if isinstance(value, str) and not (value.isascii() or _is_unicode(value)):
+        field = _path(steps).encode(errors="replace").decode()
+        what = "is not valid Unicode text: it holds half a surrogate pair"
+        raise Fault("bad_request", f"{field or 'the body'} {what}", field=field or None, code="invalid_value")
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            _written(name, (*steps, name))
+            _written(each, (*steps, name))
+    elif isinstance(value, list):
+        for at, each in enumerate(value):
+            _written(each, (*steps, at))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _kinds(schema: Mapping[str, Any]) -> set[str]:

@@ -15,8 +15,9 @@ from .. import address
 from ..engine import Engine
 from ..facts import Model
 from ..faults import Fault
+from ..state import Ledger
 from ..state.requests import Entry, RequestLog
-from ..types import Caller, Job, Listing, Lookup, Talk, Upload
+from ..types import Balance, Caller, Job, Listing, Lookup, Note, Talk, Upload
 from ..wire import Call, Form, Json, Reply
 from . import answer, intake, lookups, naming
 from .answer import plain
@@ -32,7 +33,7 @@ log = logging.getLogger("koci_proxy.door")
 
 LONGEST = 200  # characters of a path in the log
 
-Wish = Job | Listing | Lookup | Talk | Upload | Reply
+Wish = Job | Balance | Listing | Lookup | Talk | Upload | Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Hall:
     uploads: Uploads
     webhooks: Webhooks
     log: RequestLog
+    ledger: Ledger
 
 
 @dataclass(slots=True)
@@ -129,7 +131,7 @@ class Visit:
             key_name=caller.name if caller else "",
             platform=self.platform,
             method=self.scope["method"][:16],
-            path=f"{keyless}…" if keyless else plain(self.tail[:LONGEST]),
+            path=f"{keyless}…" if keyless else plain(address.keyless(self.tail)[:LONGEST]),
             status=self.status,
             outcome=self.outcome,
             seconds=round(took, 3),
@@ -152,7 +154,7 @@ class Visit:
         for name, value in parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True):
             query[name] = f"{query[name]},{value}" if name in query else value
         if self._keyless():
-            caller = self.hall.uploads.bearer(self.tail.rpartition("/")[2])
+            caller = await self.hall.uploads.bearer(self.tail.rpartition("/")[2])
         else:
             caller = await self.hall.desk.admit(self.headers, query)
         self.caller = caller
@@ -167,9 +169,12 @@ class Visit:
             case Reply():
                 await self.reply(wish)
             case Listing():
-                models = self.engine.house.models.values()
-                names = [model.name for model in models if self._offered(model)]
-                await self.reply(self.dialect.catalogue(names, wish))
+                models = [model for model in self.engine.house.models.values() if self._offered(model)]
+                tasks = {model.name: self.engine.tasks(model) for model in models}
+                await self.reply(self.dialect.catalogue(list(tasks), replace(wish, tasks=tasks)))
+            case Balance():
+                account = await self.hall.ledger.account(caller.id)
+                await self.reply(self.dialect.balance(account.balance if account.limited else None))
             case Lookup():
                 await lookups.answer_lookup(self, wish, caller)
             case Talk():
@@ -190,7 +195,8 @@ class Visit:
         headers = self.headers
         secretless = {name: value for name, value in headers.items() if name not in address.KEY_HEADERS}
         asked = {name: value for name, value in query.items() if name != "key"}
-        call = Call(self.scope["method"], self.tail, asked, secretless)
+        method = self.scope["method"]  # HEAD is asked like GET: the server leaves the body out
+        call = Call("GET" if method == "HEAD" else method, self.tail, asked, secretless)
         schema = self.dialect.schema(call)
         sinks, limit = self.engine.shell.spools.sink, self.engine.house.limits.body
         if schema == "raw":
@@ -201,11 +207,19 @@ class Visit:
             self.now.schemas.check(schema, value)
             call = replace(call, body=Json(value))
         wish: Wish = self.dialect.parse(call)
-        return wish
+        return self._placed(wish) if isinstance(wish, Job) else wish
+
+    def _placed(self, job: Job) -> Job:
+        """A job for a model that this house does not have, by the one that its dialect names in its place, if any."""
+        other = job.options.get("_else")
+        if other is None or self.engine.has(job.model) or not self.engine.has(other):
+            return job
+        note = Note("model", "defaulted", f"{other}: there is no {job.model} here")
+        return replace(job, model=other, notes=(*job.notes, note))
 
     def allow(self, job: Job, caller: Caller) -> Model:
         """A job's model, if it is offered on this platform and to this caller; `Fault` not_found, forbidden else."""
-        model = self.engine.model(job.model)
+        model = self.engine.model(job.model, job.task)
         if model.platforms and self.platform not in model.platforms:
             doors = ", ".join(f"/{name}" for name in model.platforms)
             message = f"model {job.model!r} is not offered here but on {doors}"

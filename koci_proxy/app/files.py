@@ -26,23 +26,37 @@ async def send_file(
         size = path.stat().st_size
     except FileNotFoundError:
         raise Fault("not_found", "there is no such file, or it has expired") from None
-    tag = f'"{path.name}"'
-    headers = {"accept-ranges": "bytes", "etag": tag, "x-content-type-options": "nosniff", **extra}
+    status, headers, (first, last) = _opening(path.name, size, mime, asked)
+    await send({"type": "http.response.start", "status": status, "headers": encode({**headers, **extra})})
+    sent = 0 if head else await _send_part(send, path, first, last)
+    await send({"type": "http.response.body", "body": b""})
+    return status, sent
+
+
+async def send_bytes(
+    send: Send, content: bytes, name: str, mime: str, asked: Mapping[str, str], extra: Mapping[str, str], *, head: bool
+) -> tuple[int, int]:
+    """Send what never changes under its name, as `send_file` does."""
+    status, headers, (first, last) = _opening(name, len(content), mime, asked)
+    body = b"" if head else content[first : last + 1]
+    await send({"type": "http.response.start", "status": status, "headers": encode({**headers, **extra})})
+    await send({"type": "http.response.body", "body": body})
+    return status, len(body)
+
+
+def _opening(name: str, size: int, mime: str, asked: Mapping[str, str]) -> tuple[int, dict[str, str], tuple[int, int]]:
+    """How an answer begins: its status, its headers, and the first and last byte that are sent."""
+    tag = f'"{name}"'
+    headers = {"accept-ranges": "bytes", "etag": tag, "x-content-type-options": "nosniff"}
     if _has_it(asked.get("if-none-match", ""), tag):
-        await send({"type": "http.response.start", "status": 304, "headers": encode(headers)})
-        await send({"type": "http.response.body", "body": b""})
-        return 304, 0
+        return 304, headers, (0, -1)
     fresh = asked.get("if-range", tag) == tag
     part = _part(asked.get("range", ""), size) if fresh else None
     first, last = part or (0, size - 1)
     headers |= {"content-type": mime, "content-length": str(last - first + 1)}
     if part:
         headers["content-range"] = f"bytes {first}-{last}/{size}"
-    status = 206 if part else 200
-    await send({"type": "http.response.start", "status": status, "headers": encode(headers)})
-    sent = 0 if head else await _send_part(send, path, first, last)
-    await send({"type": "http.response.body", "body": b""})
-    return status, sent
+    return 206 if part else 200, headers, (first, last)
 
 
 async def _send_part(send: Send, path: Path, first: int, last: int) -> int:

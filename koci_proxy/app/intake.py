@@ -114,5 +114,7 @@ def refusal(error: Malformed) -> Fault:
         return Fault("too_large", f"the request body could not be read: {error}", field=error.field)
     if error.kind == "base64":
         return Fault("bad_request", f"this is not base64: {error}", field=error.field, code="invalid_base64")
+    if error.kind == "empty":
+        return Fault("bad_request", f"{error.field or 'a part'}: {error}", field=error.field, code="invalid_value")
     # No field: where JSON breaks, the last key before it is not at fault.
     return Fault("bad_request", f"the request body could not be read: {error}", code=f"invalid_{error.kind}")

@@ -17,7 +17,8 @@ from . import answer
 from .callers import Desk
 from .ordering import KEEP_ALIVE, shown_job
 from .record import state_of
-from .runner import Runner, Watched
+from .runner import Runner
+from .watched import Watched
 from .webhooks import shown_secret
 
 MOST = 100
@@ -40,10 +41,10 @@ def routes(desk: Desk, runner: Runner) -> list[Route]:
         return shown_job(state_of(row, runner.store), row)
 
     async def listed(request: Request) -> Response:
-        limit, after = request.query_params.get("limit", "20"), request.query_params.get("after")
-        if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
+        limit = _number(request.query_params.get("limit", "20"))
+        if not 1 <= limit <= MOST:
             raise Fault("bad_request", f"limit is a whole number from 1 to {MOST}", field="limit")
-        asked = Lookup("list", limit=int(limit), after=after)
+        asked = Lookup("list", limit=limit, after=request.query_params.get("after"))
         rows, more = await runner.book.listing((await caller(request)).id, asked)
         return JSONResponse({"object": "list", "data": [body(row) for row in rows], "has_more": more})
 
@@ -51,11 +52,7 @@ def routes(desk: Desk, runner: Runner) -> list[Route]:
         return JSONResponse(body(await owned(request)))
 
     async def events(request: Request) -> Response:
-        row = await owned(request)
-        last = request.headers.get("last-event-id", "")
-        seen = int(last) if last.isdecimal() and len(last) < 9 else 0
-        headers = {"cache-control": "no-store", "x-request-id": row.id}
-        return StreamingResponse(_story(runner, row, seen), media_type="text/event-stream", headers=headers)
+        return _listened(runner, await owned(request), _number(request.headers.get("last-event-id", "")))
 
     async def cancelled(request: Request) -> Response:
         row = await owned(request)
@@ -79,6 +76,11 @@ def routes(desk: Desk, runner: Runner) -> list[Route]:
     ]
 
 
+def _number(text: str) -> int:
+    """A whole number that an app wrote; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+
+
 def _of_all(desk: Desk, runner: Runner) -> Any:
     async def of_all(request: Request) -> Response:
         await desk.operator(dict(request.headers))
@@ -88,6 +90,15 @@ def _of_all(desk: Desk, runner: Runner) -> Any:
         return JSONResponse({"object": "list", "data": [{**one, **two} for one, two in zip(shown, more, strict=True)]})
 
     return of_all
+
+
+def _listened(runner: Runner, row: Row, seen: int) -> Response:
+    """The rest of a story for whoever knows so many events of it; who knows more than there are knows another story."""
+    headers = {"cache-control": "no-store", "x-request-id": row.id}
+    if row.ended and seen == len(row.story):  # which tells an EventSource not to come back
+        return Response(status_code=204, headers=headers)
+    rest = _story(runner, row, seen if seen <= len(row.story) else 0)
+    return StreamingResponse(rest, media_type="text/event-stream", headers=headers)
 
 
 async def _story(runner: Runner, row: Row, seen: int) -> AsyncIterator[bytes]:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from ..faults import Fault
 from ..state.jobs import Row
 from ..types import Caller, JobState, Lookup, Media
-from ..wire import Raw, Reply
 from . import answer, naming
-from .files import send_file
+from .files import send_bytes, send_file
 from .ordering import KEEP_ALIVE
 from .record import media_of, state_of
-from .runner import Watched
+from .watched import Watched
 
 if TYPE_CHECKING:
     from .door import Visit
@@ -32,7 +31,8 @@ async def answer_lookup(visit: Visit, lookup: Lookup, caller: Caller) -> None:
         raise Fault("not_found", "there is no such job under this API key, or it was kept long enough", field="id")
     match lookup.verb:
         case "show":
-            await visit.reply(dialect.progress(_state(visit, row)))
+            headers = None if row.result is None else row.result["headers"]
+            await visit.reply(dialect.progress(_state(visit, row)), headers)
         case "follow":
             await _follow(visit, row, dialect)
         case "content":
@@ -55,6 +55,9 @@ def _state(visit: Visit, row: Row) -> JobState:
 async def _follow(visit: Visit, row: Row, dialect: ModuleType) -> None:
     """The state as it is now, and again at each change, up to the end."""
     await visit.begin({})
+    if visit.scope["method"] == "HEAD":  # whoever asks how it would begin waits for no end
+        await answer.end_stream(visit.send, b"")
+        return
     async for each in answer.with_pauses(Watched(visit.hall.runner, row).rows(), KEEP_ALIVE):
         if each is None:
             await answer.piece(visit.send, dialect.KEEP_ALIVE)
@@ -76,13 +79,16 @@ async def _content(visit: Visit, row: Row, lookup: Lookup) -> None:
     path = store.path(key)
     if path is None:
         raise Fault("gone", "the file was kept long enough, and is gone", field="id")
+    head, asked, named = visit.scope["method"] == "HEAD", visit.headers, visit.named()
     if lookup.variant == "thumbnail":
-        await visit.reply(await _poster(visit, store.media(key)))
-        return
-    mime = media[lookup.index].mime or "application/octet-stream"
-    visit.status, visit.sent = await send_file(visit.send, path, mime, visit.headers, visit.named())
+        poster, name = await _poster(visit, store.media(key)), f"{path.name}.poster"
+        sent = await send_bytes(visit.send, poster, name, "image/webp", asked, named, head=head)
+    else:
+        mime = media[lookup.index].mime or "application/octet-stream"
+        sent = await send_file(visit.send, path, mime, asked, named, head=head)
+    visit.status, visit.sent = sent
 
 
-async def _poster(visit: Visit, media: Media) -> Reply:
+async def _poster(visit: Visit, media: Media) -> bytes:
     poster = await visit.engine.shell.pixels.poster(media)
-    return Reply(200, {}, Raw(poster, poster.mime or "image/webp"))
+    return b"" if poster.data is None else b"".join(poster.data.pieces())

@@ -22,16 +22,7 @@ def renamed(fault: Fault, job: Job, dialect: ModuleType) -> Fault:
         own = dialect.named(field, job)
         message = _head(field).sub(lambda _: str(own), message)
         field = own
-    return Fault(
-        fault.kind,
-        message,
-        field=field,
-        code=fault.code,
-        retry_after=fault.retry_after,
-        vendor=fault.vendor,
-        stage=fault.stage,
-        details=fault.details,
-    )
+    return fault.reworded(message, field)
 
 
 def _head(field: str) -> re.Pattern[str]:

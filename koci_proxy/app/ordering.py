@@ -10,16 +10,17 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .. import recorded
+from .. import fit, recorded
+from ..facts import Model
 from ..faults import Fault
 from ..jobs import Running
 from ..state.jobs import Money, NewJob, Row
-from ..types import Caller, Done, Job, JobState, Media
+from ..types import Caller, Done, Job, JobState, Made, Media
 from ..wire import Json, Reply
 from . import answer, intake, naming, repeats
 from .callers import bounds
 from .record import Ended, Record, media_of, state_of
-from .runner import Watched
+from .watched import Watched
 
 if TYPE_CHECKING:
     from .door import Visit
@@ -45,6 +46,7 @@ class Order:
         self.promised = "respond-async" in visit.headers.get("prefer", "").lower()
         self.model = ""
         self.joined = ""
+        self.known: Mapping[str, str] = {}
         self.ended: Ended | None = None
         self.record: Record | None = None
 
@@ -64,6 +66,9 @@ class Order:
             "prompt": prompt,
         }
         told |= {"job": self.joined, "attempts": record.calls() if record else ()}
+        if record is not None:
+            record.left = record.told is None  # then what its job still comes to is the runner's to write down
+            return told | dict(record.told or {})
         return told | (ended.told(joined=bool(self.joined)) if ended else {})
 
     async def serve(self) -> None:
@@ -74,19 +79,19 @@ class Order:
         self.wish = await self._with_films(self.wish)
         model = visit.allow(self.wish, self.caller)
         self.model = model.name
+        defaults = visit.engine.house.defaults.get(visit.platform, {})
+        self.wish = fit.defaulted(self.wish, defaults, model.set, visit.engine.cards(model))
         tries, name = repeats.retries(visit.headers), repeats.key(visit.headers)
         content = None
         if name is not None or tries is not None:
             content = await repeats.content(self.wish, visit.platform)
-        row = await self._repeated(name, content, tries)
-        if row is not None:
-            await self._join(row)
-            return
-        house, desk = visit.engine.house, visit.hall.desk
-        async with desk.places(self.caller, house, model):
-            if await desk.once(self.caller, content, tries):
-                visit.pace = await desk.count(self.caller, house, model, self.wish.n, content)
-            await self._begin(name, content)
+        if content is None:
+            listened, row = await self._begin(model, name, content, tries)
+        else:  # equal ones that come meanwhile wait until this one is written down
+            async with self.runner.turn(f"{self.caller.id} {name or content}"):
+                known = await self._repeated(name, content, tries)
+                listened, row = self._join(known) if known else await self._begin(model, name, content, tries)
+        await self._answer(listened, row)
 
     # --- which job --------------------------------------------------------------------------------------------------
 
@@ -103,22 +108,42 @@ class Order:
             return None
         return await book.like(owner, content, self.visit.engine.house.jobs.keep_answers)
 
-    async def _join(self, row: Row) -> None:
-        """Answer with what the job came to, or comes to; its id is this request's."""
+    def _join(self, row: Row) -> tuple[Listened, Row]:
+        """The job that is answered with what it came to, or comes to; its id is this request's."""
         self.joined, self.visit.id = self.visit.id, row.id
         self.wish = replace(self.wish, options={**self.wish.options, "_id": row.id})
-        await self._answer(self.runner.listen(row), row)
+        return self.runner.listen(row), row
 
-    async def _begin(self, name: str | None, content: str | None) -> None:
+    async def _begin(
+        self, model: Model, name: str | None, content: str | None, tries: int | None
+    ) -> tuple[Listened, Row | None]:
+        """A new job, as far as the limits let it, or the equal one that another process began a moment ago."""
+        house, desk = self.visit.engine.house, self.visit.hall.desk
+        places = await desk.places(self.caller, house, model)
+        started = False
+        try:
+            if await desk.once(self.caller, content, tries):
+                self.visit.pace = await desk.count(self.caller, house, model, self.wish.n, content)
+            listened, row = await self._start(name, content, places)
+            started = not self.joined
+            return listened, row
+        finally:
+            if places is not None and not started:
+                await places.aclose()
+
+    async def _start(
+        self, name: str | None, content: str | None, places: contextlib.AsyncExitStack | None
+    ) -> tuple[Listened, Row | None]:
         visit = self.visit
         background = self.background
         self.wish = wish = replace(self.wish, options={**self.wish.options, "_id": visit.id})
         if background:
             wish = await visit.engine.gathered(wish, visit.base)
         planned = await visit.engine.plan(wish, self.caller)
+        self.runner.store.check()
         webhook = self._webhook()
         if background:  # what is wrong with it is said now, not when somebody asks
-            await visit.engine.rehearse(planned)
+            self.known = answer.noted(await visit.engine.rehearse(planned))
             wish = await self._kept(wish)
         new = NewJob(
             id=visit.id,
@@ -149,8 +174,7 @@ class Order:
                 joined = await self._repeated(name, content, None)
                 if joined is None:
                     raise Fault("conflict", "an equal request ended just now; ask again", retry_after=1)
-                await self._join(joined)
-                return
+                return self._join(joined)
         running = self.runner.start(
             visit.now,
             self.caller,
@@ -160,9 +184,10 @@ class Order:
             row,
             money=money,
             deadline=None if background else self._deadline(),
+            places=places,
         )
         self.record = self.runner.record(visit.id)
-        await self._answer(running, row)
+        return running, row
 
     async def _kept(self, wish: Job) -> Job:
         """The wish of a job that nobody waits for, its pictures in the store for as long as it takes."""
@@ -231,20 +256,21 @@ class Order:
             state = state_of(row, self.runner.store)
             if self.later:
                 state = naming.told(replace(state, job=self.wish), visit.dialect)
-                await visit.reply(visit.dialect.accepted(state))
+                await visit.reply(visit.dialect.accepted(state), self.known)
             else:
                 where = {"location": f"/v1/jobs/{row.id}", "preference-applied": "respond-async"}
-                await visit.reply(Reply(202, where, Json(shown_job(state, row))))
+                await visit.reply(Reply(202, where, Json(shown_job(state, row))), self.known)
         elif self.wish.stream:
-            await self._listening(self._stream(listened))
+            await self._listening(listened, self._stream(listened))
         else:
-            await self._listening(self._whole(listened))
+            await self._listening(listened, self._whole(listened))
 
-    async def _listening(self, work: Awaitable[None]) -> None:
-        """Answer an app; one that hangs up ends its job too, where the house wants that and it saves anything."""
-        if self.visit.engine.house.jobs.hang_up == "finish":
+    async def _listening(self, listened: Listened, work: Awaitable[None]) -> None:
+        """Answer an app. The last that hangs up ends its job too, where the house wants that and it saves anything."""
+        if self.visit.engine.house.jobs.hang_up == "finish" or not isinstance(listened, Running):
             await work
             return
+        listened.listeners += 1
         answering = asyncio.ensure_future(work)
         gone = asyncio.ensure_future(self.visit.hung_up())
         try:
@@ -253,6 +279,7 @@ class Order:
                 raise intake.HungUp
             await answering
         finally:
+            listened.listeners -= 1
             for task in (answering, gone):
                 task.cancel()
             await asyncio.gather(answering, gone, return_exceptions=True)
@@ -295,8 +322,13 @@ class Order:
     async def _stream(self, listened: Listened) -> None:
         """A job as a stream of events. Until the first one a fault is still a plain HTTP status."""
         visit, dialect, wish = self.visit, self.visit.dialect, self.wish
+        early: list[Media] = []
         async for event in answer.with_pauses(listened.events(), KEEP_ALIVE):
-            frames = dialect.frame(event, wish) if event is not None else ()
+            if isinstance(event, Made):
+                early.append(event.media)
+                frames = dialect.made(event, wish)
+            else:
+                frames = dialect.frame(event, wish) if event is not None else ()
             if frames or event is None:
                 await visit.begin({})
             await (answer.piece(visit.send, dialect.KEEP_ALIVE) if event is None else answer.frames(visit.send, frames))
@@ -310,7 +342,8 @@ class Order:
             self.ended = ended
             await visit.begin(ended.headers)
             ready = await asyncio.to_thread(self._readable, ended) if _lies(ended) else ended
-            await answer.frames(visit.send, dialect.frame(Done(ready.result), wish))
+            shown = frozenset(at for at, media in enumerate(ended.result.media) if media in early)
+            await answer.frames(visit.send, dialect.frame(Done(ready.result, shown), wish))
         await answer.end_stream(visit.send, dialect.end(wish) if hasattr(dialect, "end") else dialect.END)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ..faults import Fault
 from ..jobs import Jobs
 from ..store import MIMES, Store
 from ..telemetry import Telemetry
+from . import answer
 from .callers import Desk
 from .files import send_file
 from .live import Live
@@ -35,7 +36,7 @@ class Rooms:
     store: Store
     telemetry: Telemetry
     jobs: Jobs[Any]
-    ready: Callable[[], bool]
+    troubles: Callable[[], Awaitable[list[str]]]
 
 
 def pages(rooms: Rooms, more: Sequence[Route]) -> Starlette:
@@ -45,7 +46,10 @@ def pages(rooms: Rooms, more: Sequence[Route]) -> Starlette:
         return PlainTextResponse("ok\n")
 
     async def ready(request: Request) -> Response:
-        return PlainTextResponse("ready\n") if rooms.ready() else PlainTextResponse("not ready\n", 503)
+        troubles = await rooms.troubles()
+        if not troubles:
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse(f"not ready: {'; '.join(troubles)}\n", 503)
 
     async def metrics(request: Request) -> Response:
         content, mime = rooms.telemetry.render()
@@ -111,6 +115,7 @@ async def refused(request: Request, fault: Exception) -> Response:
 
 def problem(fault: Fault) -> Response:
     """A fault outside every platform: plain JSON, readable by each SDK."""
+    fault = answer.keyless(fault)
     error = {"message": fault.message, "type": fault.kind, "param": fault.field, "code": fault.code or fault.kind}
     return JSONResponse({"error": error}, fault.status, fault.details.get("headers"))
 
@@ -124,7 +129,9 @@ def _lost(rooms: Rooms) -> Any:
 
 
 async def _wrong_method(request: Request, error: Exception) -> Response:
-    return problem(Fault("wrong_method", f"{request.url.path} does not take {request.method}"))
+    headers = getattr(error, "headers", None)  # Starlette's own `Allow`
+    what = f"{request.url.path} does not take {request.method}"
+    return problem(Fault("wrong_method", what, details={"headers": headers} if headers else None))
 
 
 async def _status(rooms: Rooms, request: Request) -> dict[str, Any]:

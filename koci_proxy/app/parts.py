@@ -6,7 +6,7 @@ or, where a call came to nothing that may have been paid for, `fault`; a call th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from .. import recorded
@@ -49,6 +49,17 @@ def lost(parts: Parts) -> str | None:
         return None
     why = next((fault["message"] for fault in faults if fault is not None), "nothing came of it")
     return f"{len(faults)} of {len(parts)} upstream calls: {why}; it may have been paid for"
+
+
+def owed(parts: Parts, stopped: Collection[str]) -> tuple[int, int]:
+    """How many pictures of a job that is ended now are paid for all the same, and of how many.
+
+    A vendor makes what it was asked for. Nothing is owed for a call that came to nothing, nor for one that its vendor
+    `stopped`, by the names of the attempts.
+    """
+    asked = (value for value in parts.values() if "target" in value and "fault" not in value)
+    due = sum(value.get("n", 1) for value in asked if value["attempt"] not in stopped)
+    return due, sum(value.get("n", 1) for value in parts.values())
 
 
 def counted(parts: Parts, n: int, most: Callable[[str], int]) -> dict[str, Any]:

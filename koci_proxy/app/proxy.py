@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .. import address
+from ..config import place
 from ..engine import Shell
 from ..faults import Fault
 from ..jobs import Jobs
@@ -23,7 +24,7 @@ from ..state import Callers, Conversations, Database
 from ..state.jobs import JobBook
 from ..state.ledger import Ledger
 from ..state.requests import RequestLog
-from ..store import Store, kept_secret
+from ..store import Store, crammed, kept_secret
 from ..telemetry import Telemetry
 from ..upstream import Client, Fetcher
 from . import admin, answer, job_pages
@@ -64,12 +65,10 @@ class Proxy:
         house, plugins = self.live.read()
         folder = home(self.live.path)
         media = folder / house.store.folder
-        spools = Spools(media / "spool")
-        spools.sweep()
+        spools, secret = writable(media)
         self.store = Store(media, keep=house.store.keep, signed=house.store.signed)
-        self.database = Database(beside(folder, house.state))
+        self.database = await open_state(self.live.path, house.state)
         self.log = RequestLog(self.database)
-        await self.database.open()
         self._rooms.push_async_callback(asyncio.to_thread, self.telemetry.traces.close)
         self._rooms.push_async_callback(self._close_database)
         self.callers = Callers(self.database)
@@ -90,13 +89,21 @@ class Proxy:
         await pace.open()
         self._rooms.push_async_callback(pace.close)
         desk = Desk(self.callers, pace, lambda: self.live.now.engine.house.admin)
-        self.hall = Hall(self.runner, desk, talks, Uploads(kept_secret(media)), webhooks, self.log)
-        rooms = Rooms(self.live, desk, self.store, self.telemetry, self.jobs, lambda: self.ready)
-        books = admin.routes(desk, self.callers, Ledger(self.database), self.log, lambda: self.live.now.engine.house)
+        ledger = Ledger(self.database)
+        self.hall = Hall(self.runner, desk, talks, Uploads(secret, self.callers), webhooks, self.log, ledger)
+        rooms = Rooms(self.live, desk, self.store, self.telemetry, self.jobs, self.troubles)
+        books = admin.routes(desk, self.callers, ledger, self.log, lambda: self.live.now.engine.house)
         self.pages = pages(rooms, [*job_pages.routes(desk, self.runner), *books])
         work = (self._watch, self._sweep, webhooks.tell, self.log.write, *self.runner.work())
         self._tasks = [asyncio.create_task(kept_up(each)) for each in work]
         self.ready = True
+
+    async def troubles(self) -> list[str]:
+        """Why no call should come here just now; none where all is well."""
+        if not self.ready:
+            return ["it is starting or stopping"]
+        full = crammed("not_sent").message if self.store.full else ""
+        return [trouble for trouble in [await self.database.trouble(), full] if trouble]
 
     async def _open_sandbox(self, wanted: bool) -> str | None:
         if self._elsewhere or not wanted:
@@ -158,6 +165,28 @@ async def kept_up(work: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("%s broke and is begun again", work.__qualname__)
             await asyncio.sleep(1.0)
+
+
+def writable(media: Path) -> tuple[Spools, bytes]:
+    """The spools and the secret of the picture store's folder. `Fault` internal where nothing can be written there."""
+    spools = Spools(media / "spool")
+    try:
+        secret = kept_secret(media)
+        spools.place()
+        spools.sweep()
+    except OSError as error:
+        raise Fault("internal", f"the picture store {media} cannot be written: {error.strerror}") from error
+    return spools, secret
+
+
+async def open_state(path: Path, url: str) -> Database:
+    """The database that a routes.yaml names. `Fault` internal says where, and why it cannot be had."""
+    database = Database(beside(home(path), url))
+    try:
+        await database.open()
+    except Fault as fault:
+        raise Fault("internal", f"state ({place(path, 'state')}): {fault.message}") from fault
+    return database
 
 
 def beside(folder: Path, url: str) -> str:

@@ -6,24 +6,28 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from .. import recorded
-from ..engine import Past
+from ..engine import Early, Past
 from ..faults import Fault
 from ..jobs import Tell
 from ..routing import may_be_paid
 from ..state.jobs import FREE, Charge, JobBook, Lost, Money, NewJob, Row
-from ..store import Store
-from ..types import Event, Job, JobState, Media, Progress, Result, Status, Target, Ticket
-from .parts import is_out, lost, pasts_of
+from ..state.requests import Entry
+from ..store import Store, patiently
+from ..types import Caller, Job, JobState, Media, Progress, Result, Status, Target, Ticket, Told
+from .parts import is_out, lost, owed, pasts_of
 
 log = logging.getLogger("koci_proxy.jobs")
 
 # Progress is written down at most so often, in seconds: a listener elsewhere needs no more.
 EVERY = 1.0
+# What was paid for is written again after so many seconds each where the database does not answer.
+WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Ended:
         }
 
 
-def unheard(event: Event) -> None:
+def unheard(event: Told) -> None:
     """Where nobody listens."""
 
 
@@ -65,6 +69,7 @@ class Record:
         self.new = new
         self.attempts: list[list[Any]] = []
         self.deadline: float | None = None
+        self.early: Early | None = None
         self.listener: Tell = unheard
         self._book, self._store, self._money = book, store, money
         self._parts: dict[str, Any] = dict(row.parts) if row else {}
@@ -74,6 +79,9 @@ class Record:
         self._pasts = pasts_of(row.parts) if row else {}
         # The pictures of a job that somebody waited for are not kept: without that somebody it is not begun anew.
         self._finish_only = taken_up and not new.background
+        # Nobody's visit is written down with what it comes to: whoever carries it does that. And what it came to.
+        self.left = taken_up or new.background
+        self.told: Mapping[str, Any] | None = None
         self.ending = False
         self._turn = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
@@ -92,6 +100,10 @@ class Record:
         """Whether a call is out that the vendor has not answered yet: to end the job now would lose what it costs."""
         return any(is_out(value) for value in self._parts.values())
 
+    def owed(self, stopped: Collection[str]) -> int:
+        """How many pictures of it are paid for though it is ended; not those of the attempts that were `stopped`."""
+        return owed(self._parts, stopped)[0]
+
     def calls(self) -> list[list[Any]]:
         """The calls to vendors so far: [target, outcome, seconds]; one that is under way took its time until now."""
         now = time.monotonic()
@@ -109,7 +121,7 @@ class Record:
 
     # --- what the engine says --------------------------------------------------------------------------------------
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Told) -> None:
         self.listener(event)
         if isinstance(event, Progress) and event.percent is not None and event.percent >= self._percent + 1:
             self._percent = event.percent
@@ -140,7 +152,11 @@ class Record:
                 self.written = True
                 return name
         first = not self._told("running")
-        await self._book.change(self.new.id, parts=self._parts, **(self._running() if first else {}))
+        try:
+            await self._book.change(self.new.id, parts=self._parts, **(self._running() if first else {}))
+        except Lost:
+            self._parts[str(part)] = {"n": count}  # it does not go out
+            raise
         return name
 
     async def accepted(self, part: int, ticket: Ticket, job: Job) -> None:
@@ -154,7 +170,11 @@ class Record:
             return
         kept = await self._kept(result)
         value |= {"result": recorded.write(kept), "job": recorded.write(job)}
-        await self._book.change(self.new.id, parts=self._parts)
+        async with self._turn:
+            try:
+                await self._surely(lambda: self._book.change(self.new.id, parts=self._parts))
+            except Fault as fault:  # its end writes what came, of all parts
+                log.error("%s: the answer of a part could not be written down: %s", self.new.id, fault)
 
     async def failed(self, part: int, fault: Fault) -> None:
         self._over(part, fault.kind)
@@ -186,7 +206,7 @@ class Record:
         await self._quiet()
         status: Status = "partial" if len(ended.result.media) < self._wished() else "succeeded"
         kept = await self._kept(ended.result)
-        held = [each.key for each in kept.media if each.url is None]
+        held = [each.key for each in kept.media if each.url is None and each.key is not None]
         result = {"result": recorded.write(kept), "headers": dict(ended.headers), "target": ended.target, "held": held}
         result |= {"price": ended.price}
         values = {"result": result, "progress": 100.0, **self._webhook(), **self._last(status), **self._lost_parts()}
@@ -233,7 +253,7 @@ class Record:
 
     async def _surely(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write what was paid for, also where the database does not answer just now."""
-        for wait in (0.5, 1.0, 2.0, 4.0, 8.0, 15.0):
+        for wait in WAITS:
             try:
                 await write()
                 return
@@ -251,9 +271,19 @@ class Record:
 
     async def _kept(self, result: Result) -> Result:
         """The result with its pictures in the store, where they are found again."""
-        kept = {id(media): await self._store.put(media) for media in recorded.held(result)}
+        kept = {id(media): await self._put(media) for media in recorded.held(result)}
         kept_result: Result = recorded.exchanged(result, lambda media: kept.get(id(media), media))
         return kept_result
+
+    async def _put(self, media: Media) -> Media:
+        """A picture in the store. Whoever waits for it gets it also where it cannot be kept for later."""
+        if self.left:
+            return await patiently(partial(self._store.put, media))
+        try:
+            return await self._store.put(media)
+        except OSError as error:
+            log.error("%s: a picture is answered and not kept: %s", self.new.id, error)
+            return media
 
     def _wished(self) -> int:
         return int(self.new.wish.get("n", 1))
@@ -273,6 +303,26 @@ class Record:
         return {"story": [*self._story, [time.time(), status, percent]]}
 
 
+def entry_of(record: Record, caller: Caller, wish: Job, at: float, outcome: str) -> Entry:
+    """The row of the request log for the end of a job that began then; one that answers nobody has no status."""
+    new = record.new
+    return Entry(
+        id=new.id,
+        at=at,
+        key=caller.id,
+        key_name=caller.name,
+        platform=new.platform,
+        model=new.model,
+        task=new.task,
+        status=202 if new.background else 0,
+        outcome=outcome,
+        asked=str(wish.size)[:40],
+        attempts=record.calls(),
+        seconds=round(time.time() - at, 3),
+        **(record.told or {}),
+    )
+
+
 def new_of(row: Row) -> NewJob:
     """A row as the job it began as."""
     return NewJob(**{name: getattr(row, name) for name in NewJob.__dataclass_fields__})
@@ -286,7 +336,11 @@ def ended_of(row: Row) -> Ended:
     if row.result is None:
         raise Fault("gone", f"the job {row.id} was {row.status}", stage="answered")
     kept = row.result
-    return Ended(recorded.read(kept["result"]), kept["headers"], kept["target"], kept.get("price", 0))
+    result: Result = recorded.read(kept["result"])
+    if any(media.key is None and media.url is None for media in (*result.media, *result.thumbnails)):
+        message = f"the job {row.id} was answered once; its pictures could not be kept, as the disk was full"
+        raise Fault("gone", message, code="disk_full", stage="accepted")
+    return Ended(result, kept["headers"], kept["target"], kept.get("price", 0))
 
 
 def media_of(row: Row) -> tuple[Media, ...]:

@@ -18,6 +18,7 @@ import uvicorn
 
 from ..engine import Engine
 from ..facts import Model
+from ..faults import Fault
 from ..state import Callers
 from .arriving import Arriving
 from .proxy import Proxy
@@ -34,17 +35,25 @@ CALLS = 16_384
 
 
 def run(path: Path, host: str, port: int, *, sandbox: str | None = None) -> None:
-    """Serve until stopped. Raises `ConfigError`, `PluginError`, or `OSError` where the address can't be had."""
+    """Serve until stopped. Raises `ConfigError`, `PluginError`, or `Fault` where something it needs can't be had."""
     _allow(2 * CALLS)
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)  # from here on the kernel holds callers until we are ready
+        _listen(listener, host, port)
         with asyncio.Runner(loop_factory=_loop()) as runner:
             runner.run(_serve(Proxy(path, sandbox=sandbox), listener))
     finally:
         listener.close()
+
+
+def _listen(listener: socket.socket, host: str, port: int) -> None:
+    """From here on the kernel holds callers until we are ready. `Fault` internal where the address can't be had."""
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise Fault("internal", f"cannot serve on {host}:{port}: {error.strerror or error}") from error
 
 
 def _allow(sockets: int) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from .. import recorded
 from ..engine import Engine, Past, Planned
@@ -15,14 +17,15 @@ from ..faults import Fault
 from ..jobs import Jobs, Running, Tell
 from ..state import Callers
 from ..state.jobs import FREE, LEASE, JobBook, Lost, Money, NewJob, Row
-from ..state.requests import Entry, RequestLog
+from ..state.requests import RequestLog
 from ..store import Store
-from ..types import Caller, Event, Job, Progress
+from ..types import Caller, Job
 from . import answer
 from .live import Live, Now
-from .parts import LOST, counted, pasts_of, without_unknown
-from .record import Ended, Record, ended_of, media_of, new_of, unheard
+from .parts import LOST, counted, owed, pasts_of, without_unknown
+from .record import Ended, Record, entry_of, media_of, new_of, unheard
 from .talks import Talks
+from .watched import Watched
 
 log = logging.getLogger("koci_proxy.jobs")
 
@@ -32,39 +35,9 @@ End = TypeVar("End")
 LOOK = 2.0
 ELSEWHERE = 0.5
 # A vendor that is told to stop may take so many seconds to answer.
-PATIENCE = 10.0
+PATIENCE = 5.0
 # Jobs taken up or swept at once.
 MANY = 50
-
-
-class Watched:
-    """A job that may run in another process, as its row tells it: it can be listened to like one of ours."""
-
-    def __init__(self, runner: Runner, row: Row) -> None:
-        self._runner, self._row = runner, row
-
-    async def rows(self) -> AsyncIterator[Row]:
-        """The row as it is now, and again whenever it has changed, up to its end."""
-        yield self._row
-        while not self._row.ended:
-            changed = await self._runner.changed(self._row)
-            if changed is None:
-                return
-            self._row = changed
-            yield self._row
-
-    async def events(self) -> AsyncIterator[Event]:
-        async for row in self.rows():
-            if not row.ended:
-                yield Progress(row.progress)
-
-    async def end(self) -> Ended:
-        """As `Running.end`. `Fault` not_found when the job was deleted meanwhile."""
-        async for _ in self.rows():
-            pass
-        if not self._row.ended:
-            raise Fault("not_found", f"the job {self._row.id} was deleted")
-        return ended_of(self._row)
 
 
 class Runner:
@@ -77,6 +50,11 @@ class Runner:
         self._records: dict[str, Record] = {}
         self._closing = False
         self._watched: dict[str, tuple[int, asyncio.Event]] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, name: str) -> asyncio.Lock:
+        """The turn of whoever may begin a job of that name in this process."""
+        return self._turns.setdefault(name, asyncio.Lock())
 
     @property
     def store(self) -> Store:
@@ -95,11 +73,13 @@ class Runner:
         *,
         money: Money = FREE,
         deadline: float | None = None,
+        places: AsyncExitStack | None = None,
         taken_up: bool = False,
     ) -> Running[Ended]:
         """A job in a task of its own, written down already (`row`) or as soon as something is spent on it.
 
-        One that is `taken_up` from another process is planned here.
+        It has its `places` among those under way until it ends. One that is `taken_up` from another process is planned
+        here.
         """
         keep = now.engine.house.jobs.keep if new.background else now.engine.house.jobs.keep_answers
 
@@ -110,7 +90,6 @@ class Runner:
 
         async def work(tell: Tell) -> Ended:
             record.listener, began, outcome = tell, time.time(), "cancelled"
-            ended: Ended | None = None
             try:
                 with now:  # the job may outlive the request
                     ended = await self._carry(now, caller, wish, planned, record, keep)
@@ -121,38 +100,23 @@ class Runner:
                 raise
             finally:
                 record.listener = unheard  # else the job and its record would keep each other, pictures and all
-                if new.background:
-                    self._write_down(new, caller, wish, record, ended, row.created_at if row else began, outcome)
+                if record.left and outcome != "cancelled":  # else whoever ended it, or goes on with it, writes that
+                    self._write_down(record, caller, wish, row.created_at if row else began, outcome)
                 if self._records.get(new.id) is record:
                     del self._records[new.id]
                 self.ring(new.id)
+                if places is not None:
+                    await places.aclose()
 
         return self._jobs.start(new.id, work, lambda: record.parked)
 
     def _write_down(
-        self, new: NewJob, caller: Caller, wish: Job, record: Record, ended: Ended | None, at: float, outcome: str
+        self, record: Record, caller: Caller, wish: Job, at: float, outcome: str, price: int | None = None
     ) -> None:
-        """The row of the request log for a job that nobody waited for."""
+        """The row of the request log for the end of a job that no visit waits for; nobody was answered with it."""
         prompt = wish.prompt if self._live.now.engine.house.log.prompts else None
-        more = ended.told() if ended else {}
-        self._log.add(
-            Entry(
-                id=new.id,
-                at=at,
-                key=caller.id,
-                key_name=caller.name,
-                platform=new.platform,
-                model=new.model,
-                task=new.task,
-                status=202,
-                outcome=outcome,
-                asked=str(wish.size)[:40],
-                attempts=record.calls(),
-                seconds=round(time.time() - at, 3),
-                prompt=prompt,
-                **more,
-            )
-        )
+        entry = replace(entry_of(record, caller, wish, at, outcome), prompt=prompt)
+        self._log.add(entry if price is None else replace(entry, price=price))
 
     async def _carry(
         self, now: Now, caller: Caller, wish: Job, planned: Planned | None, record: Record, keep: float | None
@@ -161,6 +125,8 @@ class Runner:
         engine = now.engine
         try:
             if planned is None:
+                if not record.begun:
+                    self.store.check()
                 planned = await self._planned(engine, wish, caller, record)
             served = await engine.run(planned, base, record)
             price = engine.charge(planned, served)
@@ -169,16 +135,17 @@ class Runner:
             if conversation:
                 await self._talks.remember(caller, conversation, wish, served.result)
             await record.end(ended, keep)
+            record.told = ended.told()
             return ended
         except Fault as fault:
             seen = shown(fault, id)  # here, for whoever listens to the job and however late
             await self._failed(record, seen, keep)
             raise seen from fault
         except Lost as lost:
+            record.left = False
             row = await self.book.find(record.new.owner, id)
             if row is None or row.status == "cancelled":  # else another process goes on with it
-                for past in record.pasts():  # what the vendor took on meanwhile
-                    await self._call_off(wish, past, record)
+                await self._square(record, caller, wish)
             raise Fault("gone", f"the job {id} was ended from outside", stage="accepted") from lost
         except Exception as error:
             log.exception("%s: a fault of this house", id)
@@ -203,6 +170,7 @@ class Runner:
         try:
             await record.fail(fault, keep)
         except Lost:
+            record.left = False
             log.info("%s failed after it was ended from outside: %s", record.new.id, fault)
 
     def record(self, id: str) -> Record | None:
@@ -241,25 +209,51 @@ class Runner:
     # --- ending from outside ----------------------------------------------------------------------------------------
 
     async def cancel(self, row: Row) -> Row | None:
-        """End a caller's job: here, at the vendor where that can be, and for whoever works on it."""
-        before = await self.book.cancel(row.owner, row.id, self._live.now.engine.house.jobs.keep)
-        if before is None:
+        """End a caller's job: here, at the vendor where that can be, and for whoever works on it.
+
+        What a vendor was asked for and does not stop is made and paid for: that share of what is held is charged, in
+        the transaction that ends the job. Where the job comes to an end first, that end stands.
+        """
+        if row.ended:
             return None
-        running, record = self._jobs.find(row.id), self._records.get(row.id)
-        if running is not None and record is not None and record.calling:
+        wish: Job = recorded.read(row.wish)
+        record, running = self._records.get(row.id) or self._record_of(row), self._jobs.find(row.id)
+        self._leave(row.id)  # nobody looks after a task that is called off; a call that is out is waited for
+        await self._tried(self.book.beat([row.id]), set())  # nor does another process while its vendor is told
+        stopped = await self._stopped(self._record_of(row), wish)
+        keep = self._live.now.engine.house.jobs.keep
+        cancelled = await self.book.cancel(row.owner, row.id, keep, lambda now: owed(now.parts, stopped))
+        if cancelled is None:
+            return None
+        before, price = cancelled
+        if running is not None:
             running.let_go()  # it ends as soon as its call is answered
-        elif running is not None:
-            running.task.cancel()
-        for past in pasts_of(before.parts).values():
-            await self._call_off(recorded.read(before.wish), past, self._record_of(before))
+        caller = await self._caller(row.owner)
+        self._write_down(record, caller, wish, row.created_at, "cancelled", price)
+        self._leave(row.id)
         self.ring(row.id)
+        if before.parts != row.parts:
+            await self._square(self._record_of(before), caller, wish)
         return before
+
+    async def _square(self, record: Record, caller: Caller, wish: Job) -> None:
+        """Call off what a job that was ended had begun by then, and give back what was charged for calls of no use."""
+        stopped = await self._stopped(record, wish)
+        back = await self._tried(self.book.give_back(record.new.id, record.owed(stopped)), 0)
+        if back:
+            self._write_down(record, caller, wish, time.time(), "cancelled", -back)
+
+    async def _stopped(self, record: Record, wish: Job) -> set[str]:
+        """Tell the vendors of a job to stop; the names of the attempts that they stopped."""
+        pasts = record.pasts()
+        stopped = await asyncio.gather(*(self._call_off(wish, past, record) for past in pasts))
+        return {past.attempt for past, well in zip(pasts, stopped, strict=True) if well}
 
     async def _call_off(self, wish: Job, past: Past, record: Record) -> bool:
         """Tell the vendor to stop; whether it does nothing more. That it cannot be told changes nothing for the app."""
         if past.fault is not None:
             return True
-        if past.ticket is None:
+        if past.ticket is None or past.result is not None:
             return False
         try:
             async with asyncio.timeout(PATIENCE):
@@ -273,14 +267,18 @@ class Runner:
         return Record(self.book, self.store, new_of(row), row, taken_up=True)
 
     async def hung_up(self, id: str) -> bool:
-        """The app has gone and the house wants no work without it: end the job if that saves anything."""
+        """An app has gone and the house wants no work for nobody: end the job if no other listens and that saves
+        anything.
+        """
         record, running = self._records.get(id), self._jobs.find(id)
         if record is None or running is None:
+            return False
+        if running.listeners > 1:
             return False
         if record.sent:
             wish = recorded.read(record.new.wish)
             stopped = [await self._call_off(wish, past, record) for past in record.pasts()]
-            if not all(stopped):
+            if not all(stopped) or running.listeners > 1:  # somebody may have joined meanwhile
                 return False
         await self.book.cancel(record.new.owner, id, self._live.now.engine.house.jobs.keep_answers)
         running.task.cancel()
@@ -324,14 +322,21 @@ class Runner:
             row = replace(row, parts=without_unknown(row.parts)) if bare else row
             wish = replace(wish, inputs=(), mask=None, roles=())
         log.info("%s is gone on with; its process fell silent", row.id)
-        caller = await self.callers.by_id(row.owner) or Caller(row.owner, row.owner)
+        caller = await self._caller(row.owner)
         self.start(self._live.now, caller, wish, new_of(row), None, row, taken_up=True)
 
     async def _give_up(self, row: Row, *, sent: bool) -> None:
         """The end of a job that nobody can go on with."""
         message = "this process was stopped while the job was under way; nothing was spent: ask again"
         fault = LOST if sent else Fault("down", message, stage="not_sent")
-        await self._failed(self._record_of(row), fault, self._live.now.engine.house.jobs.keep)
+        record, wish = self._record_of(row), recorded.read(row.wish)
+        await self._failed(record, fault, self._live.now.engine.house.jobs.keep)
+        if record.left:
+            self._write_down(record, await self._caller(row.owner), wish, row.created_at, fault.kind)
+
+    async def _caller(self, owner: str) -> Caller:
+        """Whose job it is; its key may be gone by now."""
+        return await self.callers.by_id(owner) or Caller(owner, owner)
 
     async def _look_elsewhere(self) -> None:
         """Hear of jobs that change in other processes, all that are watched here by one look."""
@@ -382,9 +387,9 @@ class Runner:
 
 
 def shown(fault: Fault, id: str) -> Fault:
-    """What an app may see of a fault: of one of this house only its number, by which we find it in the log."""
+    """What an app may see of a fault: no key, and of one of this house only its number, by which it is in the log."""
     if fault.kind != "internal" or id in fault.message:
-        return fault
+        return answer.keyless(fault)
     log.error("%s: %s", id, fault)
     return internal(id)
 

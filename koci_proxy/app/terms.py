@@ -20,7 +20,7 @@ from ..prices import show
 from ..state.callers import LIMITS, Callers, Row
 from ..state.ledger import MOST, Account, Hold, Imbalance, Ledger
 from ..state.ledger import Entry as Line
-from ..state.requests import Entry
+from ..state.requests import Asked, Entry, RequestLog
 from ..types import Caller
 
 _AMOUNT = re.compile(r"([+-]?)([0-9]{1,13})(?:\.([0-9]{1,3})0*)?")
@@ -157,6 +157,21 @@ async def find(callers: Callers, id_or_name: str) -> Row:
         raise Fault("conflict", f"{len(found)} revoked keys were named {id_or_name!r}: name one by its id, {ids}")
     near = nearest(id_or_name, {row.name for row in rows})
     raise Fault("not_found", f"no key has the id or the name {id_or_name!r}" + _hint(near, {}))
+
+
+async def known(asked: Asked, callers: Callers, log: RequestLog, house: Names) -> None:
+    """`Fault` for a key or a model of a question to the log that neither the house knows nor any call in it."""
+    if asked.key is not None and not await log.newest(Asked(key=asked.key), 1):
+        rows = await callers.listing()
+        if all(asked.key not in (row.id, row.name) for row in rows):
+            near = nearest(asked.key, {row.name for row in rows})
+            what = f"no key has the id or the name {asked.key!r}" + _hint(near, {})
+            raise Fault("not_found", what, field="key")
+    if asked.model is not None and not await log.newest(Asked(model=asked.model), 1):
+        try:
+            _known(asked.model, "models", house)
+        except Fault as fault:
+            raise Fault("not_found", fault.message, field="model") from fault
 
 
 async def new_key(

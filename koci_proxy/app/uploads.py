@@ -10,6 +10,7 @@ import time
 from types import ModuleType
 
 from ..faults import Fault
+from ..state import Callers
 from ..store import Store
 from ..types import Caller, Upload
 from ..wire import Reply
@@ -20,8 +21,8 @@ HOUR = 3600
 class Uploads:
     """The second step of an upload carries no key, so its address must: who, until when, and a signature over both."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+    def __init__(self, secret: bytes, callers: Callers) -> None:
+        self._secret, self._callers = secret, callers
 
     async def answer(self, upload: Upload, caller: Caller, dialect: ModuleType, place: str, store: Store) -> Reply:
         """Begin: the address of the second step, under `place`. Finish: the file's id and link."""
@@ -37,19 +38,23 @@ class Uploads:
         return done
 
     def _token(self, caller: Caller) -> str:
-        claim = json.dumps([caller.id, caller.name, int(time.time()) + HOUR, secrets.token_hex(8)])
+        claim = json.dumps([caller.id, int(time.time()) + HOUR, secrets.token_hex(8)])
         text = base64.urlsafe_b64encode(claim.encode()).decode().rstrip("=")
         return f"{text}.{self._sign(text)}"
 
-    def bearer(self, token: str) -> Caller:
-        """Whom an address was given to; `Fault` unauthorized when it is made up or has expired."""
+    async def bearer(self, token: str) -> Caller:
+        """Whom an address was given to; `Fault` unauthorized when it is made up or it or its key is no longer good."""
         text, _, signature = token.partition(".")
         if not signature.isascii() or not hmac.compare_digest(self._sign(text), signature):
             raise Fault("unauthorized", "this upload address is not one of ours")
-        name, called, until, _ = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        id, *_, until, _ = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if until < time.time():
             raise Fault("unauthorized", "this upload address has expired; begin again")
-        return Caller(name, called)
+        caller = await self._callers.live(id)
+        if caller is None:
+            message = "the API key of this upload address has expired or was revoked"
+            raise Fault("unauthorized", message, code="invalid_api_key")
+        return caller
 
     def _sign(self, text: str) -> str:
         return hmac.new(self._secret, text.encode(), "sha256").hexdigest()

@@ -13,6 +13,7 @@ import hmac
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from ..faults import Fault
@@ -29,7 +30,10 @@ LABEL = b"koci-webhook"
 # Seconds until the next try after each that failed, as Standard Webhooks proposes; after the last there is no more.
 PAUSES = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 LOOK = 1.0
-AT_ONCE = 20
+# So many posts are out at once, and about so many to one app: one that does not answer holds up nobody else's.
+AT_ONCE = 64
+EACH = 4
+PATIENCE = 10.0  # seconds for an answer
 
 
 class Webhooks:
@@ -37,6 +41,7 @@ class Webhooks:
 
     def __init__(self, runner: Runner, callers: Callers, fetcher: Fetcher) -> None:
         self._runner, self._callers, self._fetcher = runner, callers, fetcher
+        self._telling: dict[asyncio.Task[None], str] = {}  # what is under way, and whom it is for
 
     def check(self, url: str) -> None:
         """`Fault` bad_request for an address that is none, or that lies inside our own network."""
@@ -47,19 +52,36 @@ class Webhooks:
             raise Fault("bad_request", message, field="x-koci-webhook") from fault
 
     async def tell(self) -> None:
-        """Look for what is due, for ever."""
-        while True:
-            rows = await self._due()
-            await asyncio.gather(*(self._tell(row) for row in rows))
-            if not rows:
-                await asyncio.sleep(LOOK)
+        """Look for what is due, for ever, and tell each by itself; what is under way when this is stopped stops too."""
+        try:
+            while True:
+                for row in await self._due():
+                    task = asyncio.create_task(self._tell(row))
+                    self._telling[task] = row.owner
+                    task.add_done_callback(self._over)
+                if self._telling:  # as soon as a place is free there may be more
+                    await asyncio.wait(self._telling, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await asyncio.sleep(LOOK)
+        finally:
+            for task in self._telling:
+                task.cancel()
+            await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def _due(self) -> list[Row]:
+        free, out = AT_ONCE - len(self._telling), Counter(self._telling.values())
+        if not free:
+            return []
         try:
-            return await self._runner.book.due(AT_ONCE)
+            return await self._runner.book.due(free, EACH, [owner for owner, count in out.items() if count >= EACH])
         except Fault as fault:
             log.warning("webhooks wait: %s", fault)
             return []
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        del self._telling[task]
+        if not task.cancelled() and task.exception():
+            log.error("a webhook could not be told", exc_info=task.exception())
 
     async def _tell(self, row: Row) -> None:
         book: JobBook = self._runner.book
@@ -70,10 +92,12 @@ class Webhooks:
             if not digests or row.webhook is None:
                 raise Fault("gone", "its key was revoked", stage="not_sent")
             secrets = [secret_of(digest) for digest in digests]
-            await self._fetcher.post(row.webhook, body, signed(row.id, body, secrets, int(time.time())))
-        except Fault as fault:
+            async with asyncio.timeout(PATIENCE):
+                await self._fetcher.post(row.webhook, body, signed(row.id, body, secrets, int(time.time())))
+        except (Fault, TimeoutError) as fault:
             again = PAUSES[tries - 1] if tries <= len(PAUSES) and digests else None
-            log.warning("%s: webhook try %d failed: %s", row.id, tries, fault)
+            why = fault if isinstance(fault, Fault) else f"no answer within {PATIENCE:g} s"
+            log.warning("%s: webhook try %d failed: %s", row.id, tries, why)
             await book.told(row.id, tries, again)
         else:
             await book.told(row.id, tries, None)

@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 
 PAGE = 500
 note = click.option("--note", default="", help="Why, for the statement.")
+
+
+def _named(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
+    if name == "":  # a variable that is not set, most likely
+        raise click.BadParameter("the name is empty")
+    return name
+
+
+once = click.option(
+    "--once", metavar="NAME", callback=_named, help="Book it once under this name, however often it is asked for."
+)
 # A negative amount begins like an option.
 NEGATIVE = {"ignore_unknown_options": True}
 
@@ -41,11 +52,16 @@ def shown(path: Path, key: str) -> None:
 @click.argument("key")
 @click.argument("amount")
 @note
-def top_up(path: Path, key: str, amount: str, note: str) -> None:
+@once
+def top_up(path: Path, key: str, amount: str, note: str, once: str | None) -> None:
     """Give a KEY an AMOUNT of credits; from the first time on it has no more than it has."""
-    from ..app import terms
+    from ..app import repeats, terms
 
-    _moved(path, key, lambda state, row: state.ledger.top_up(row.id, terms.amount(amount, "amount"), note, author()))
+    def move(state: State, row: Row) -> Awaitable[Account]:
+        named = repeats.key({"idempotency-key": once or ""})
+        return state.ledger.top_up(row.id, terms.amount(amount, "amount"), note, author(), named)
+
+    _moved(path, key, move)
 
 
 @credits.command("adjust", context_settings=NEGATIVE)
@@ -53,11 +69,16 @@ def top_up(path: Path, key: str, amount: str, note: str) -> None:
 @click.argument("key")
 @click.argument("amount")
 @note
-def adjust(path: Path, key: str, amount: str, note: str) -> None:
+@once
+def adjust(path: Path, key: str, amount: str, note: str, once: str | None) -> None:
     """Correct the credits of a KEY by an AMOUNT, such as 2.5 or -2.5."""
-    from ..app import terms
+    from ..app import repeats, terms
 
-    _moved(path, key, lambda state, row: state.ledger.adjust(row.id, terms.amount(amount, "amount"), note, author()))
+    def move(state: State, row: Row) -> Awaitable[Account]:
+        named = repeats.key({"idempotency-key": once or ""})
+        return state.ledger.adjust(row.id, terms.amount(amount, "amount"), note, author(), named)
+
+    _moved(path, key, move)
 
 
 @credits.command("unlimit")

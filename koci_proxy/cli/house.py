@@ -89,11 +89,9 @@ class State:
 
 def with_state(path: Path, use: Callable[[State], Awaitable[End]]) -> End:
     """Open the house's state, use it, close it; a `Fault` is said in one line, exit code 1."""
-    from ..app.live import home
-    from ..app.proxy import beside
+    from ..app.proxy import open_state
     from ..config import ConfigError, load, stated
     from ..faults import Fault
-    from ..state import Database
 
     path = found(path)
     house: House | Stated
@@ -106,8 +104,9 @@ def with_state(path: Path, use: Callable[[State], Awaitable[End]]) -> End:
         click.echo(f"{path.name} has faults ({len(error.complaints)}); see 'koci-proxy check'", err=True)
 
     async def run() -> End:
-        database = Database(beside(home(path), house.state))
-        await database.open()
+        database = await open_state(path, house.state)
+        if database.made:
+            click.echo(f"database made: {database.made}", err=True)
         try:
             return await use(State(database, house))
         finally:

@@ -180,7 +180,8 @@ def change(path: Path, key: str, **options: str | None) -> None:
     async def changed(state: State) -> list[tuple[str, str]]:
         from ..app import terms
 
-        return _facts(await state.callers.change(key, terms.rights(given, state.names)))
+        row = await state.callers.change(key, terms.rights(given, state.names))
+        return [*_facts(row), ("credits", account_line(await state.ledger.account(row.id)))]
 
     from .show import pairs
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,6 +17,8 @@ from .house import State, config, with_state
 
 if TYPE_CHECKING:
     from ..state.requests import Asked, Entry, RequestLog
+
+Found = TypeVar("Found")
 
 EVERY = 1.0
 # Of several processes one may write a row after another has written the next one: each row is looked for this often.
@@ -51,11 +54,11 @@ def log(path: Path, most: int, follow: bool, raw: bool, totals: bool, since: str
         begin = None if since is None else terms.moment(since, "since", ago=True)
         wanted = Asked(since=begin, **asked)
         if totals:
-            _totals(await state.log.totals(wanted), raw)
+            _totals(await _some(state, wanted, await state.log.totals(wanted)), raw)
             return
         say = _say(raw)
         start = await newest(state.log)
-        rows = await state.log.newest(wanted, most)
+        rows = await _some(state, wanted, await state.log.newest(wanted, most))
         say(rows)
         if follow:
             seen = {number for number, _ in rows}
@@ -66,6 +69,15 @@ def log(path: Path, most: int, follow: bool, raw: bool, totals: bool, since: str
         with_state(path, look)
     except KeyboardInterrupt:
         sys.exit(0)
+
+
+async def _some(state: State, wanted: Asked, found: list[Found]) -> list[Found]:
+    """What was found; where that is nothing, a key or a model that nobody knows is told of."""
+    from ..app import terms
+
+    if not found:
+        await terms.known(wanted, state.callers, state.log, state.names)
+    return found
 
 
 def _totals(totals: list[tuple[str, str, int, int, int]], raw: bool) -> None:
@@ -87,7 +99,7 @@ def _say(raw: bool) -> Callable[[list[tuple[int, Entry]]], None]:
     from ..app import terms
     from .show import Columns
 
-    columns = Columns(HEADS)
+    columns = Columns(HEADS, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
 
     def say(rows: list[tuple[int, Entry]]) -> None:
         lines = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from .log import log
 
 if TYPE_CHECKING:
     from ..engine import Engine
+
+PORT = click.IntRange(0, 65_535)
 
 
 @click.group()
@@ -32,7 +35,7 @@ for _command in (keys, credits, log):
 @main.command()
 @config
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option("--port", type=PORT, default=8080, show_default=True, help="Port to listen on; 0 takes a free one.")
 @click.option(
     "--sandbox", metavar="URL", help="Use a sandbox vendor that runs at this URL instead of the built-in one."
 )
@@ -46,8 +49,6 @@ def serve(path: Path, host: str, port: int, sandbox: str | None, json_logs: bool
     try:
         with refusals():
             run(found(path), host, port, sandbox=sandbox)
-    except OSError as error:
-        raise click.ClickException(f"cannot serve on {host}:{port}: {error.strerror or error}") from error
     except KeyboardInterrupt:
         sys.exit(0)
 
@@ -57,12 +58,15 @@ def serve(path: Path, host: str, port: int, sandbox: str | None, json_logs: bool
 def check(path: Path) -> None:
     """Check routes.yaml and all it names; exit code 1 when something is wrong."""
     from ..app.live import Live
+    from ..config import remarks
     from ..telemetry import Telemetry
 
     path = found(path)
     with refusals():
         house, plugins = Live(path, Telemetry()).read()
         plugins.close()
+    for remark in remarks(path, house):
+        click.echo(f"{remark} (no mistake, only a remark)", err=True)
     click.echo(f"{path}: good (models: {len(house.models)}, providers in use: {len(house.keys)})")
 
 
@@ -86,7 +90,8 @@ def explain(path: Path, model: str, raw: bool, **asked: Any) -> None:
 
     engine = _engine(found(path))
     try:
-        answer = asyncio.run(explained(engine, Question(model=model, **asked)))
+        question = Question.read({"model": model} | {name: value for name, value in asked.items() if value is not None})
+        answer = asyncio.run(explained(engine, question))
     except Fault as fault:
         raise click.ClickException(fault.message) from fault
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False) if raw else explanation(answer))
@@ -123,15 +128,18 @@ def jobs(path: Path, attention: bool, seen: str | None) -> None:
     from ..state import JobBook
     from .show import job_rows, table
 
-    async def use(state: State) -> list[Any] | bool:
+    async def use(state: State) -> list[tuple[str, ...]] | bool:
         book = JobBook(state.database, "cli")
-        return await book.newest(100, attention=attention) if seen is None else await book.seen(seen)
+        if seen is not None:
+            return await book.seen(seen)
+        names = {row.id: row.name for row in await state.callers.listing()}
+        return job_rows(await book.newest(100, attention=attention), names)
 
     found = with_state(path, use)
     if found is False:
         raise click.ClickException(f"no job {seen} is marked")
-    if found is not True:
-        click.echo(table(("id", "status", "model", "owner", "made (UTC)", "attention"), job_rows(found)))
+    if not isinstance(found, bool):
+        click.echo(table(("id", "status", "model", "key", "made (UTC)", "attention"), found))
 
 
 @main.group(invoke_without_command=True)
@@ -169,7 +177,7 @@ def plugins_test(path: Path, file: Path) -> None:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=9000, show_default=True)
+@click.option("--port", type=PORT, default=9000, show_default=True)
 @click.option("--fault", help="A fault for calls to meet, such as slow=5, refuse, limit=30, cut, error=500.")
 @click.option("--fault-rate", default=1.0, show_default=True, help="Which share of the calls meets it.")
 @click.option("--latency", default=0.0, show_default=True, help="Seconds before every answer.")
@@ -182,8 +190,17 @@ def sandbox(host: str, port: int, accepted: tuple[str, ...], **options: Any) -> 
 
     try:
         vendor.serve(host, port, vendor.Options(keys=frozenset(accepted), **options))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"cannot serve on {host}:{port}: {_reason(error)}") from error
     except KeyboardInterrupt:
         sys.exit(0)
+
+
+def _reason(error: OSError) -> str:
+    """Without what asyncio says around it."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
 
 
 def _engine(path: Path) -> Engine:

@@ -8,6 +8,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+# How the further lines of a row begin.
+GAP = " " * 4
+
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns in line; the last one is not padded."""
@@ -21,11 +24,15 @@ def pairs(rows: Sequence[tuple[str, str]]) -> str:
 
 
 class Columns:
-    """Columns in line for rows that come by and by: each is as wide as the widest cell it had so far."""
+    """Columns in line for rows that come by and by: each is as wide as the widest cell it had so far.
 
-    def __init__(self, heads: Sequence[str]) -> None:
+    A row that is wider than `most`, if that is said, goes on in further lines, which begin with a gap.
+    """
+
+    def __init__(self, heads: Sequence[str], most: int | None = None) -> None:
         self._heads: list[Sequence[str]] = [heads]
         self._widths = [0] * len(heads)
+        self._most = most
 
     def lines(self, rows: Sequence[Sequence[str]]) -> Iterator[str]:
         """The rows as lines, before the first of them the heads."""
@@ -34,8 +41,17 @@ class Columns:
         for row in every:
             self._widths = [max(width, _width(cell)) for width, cell in zip(self._widths, row, strict=True)]
         for row in every:
-            padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, self._widths, strict=True))
-            yield "  ".join(padded).rstrip()
+            yield from (line.rstrip() for line in self._folded(row) if line.strip())
+
+    def _folded(self, row: Sequence[str]) -> Iterator[str]:
+        line, used = "", 0
+        for cell, width in zip(row, self._widths, strict=True):
+            if line and self._most is not None and used + width > self._most:
+                yield line
+                line, used = GAP, len(GAP)
+            line += cell + " " * (width - _width(cell) + 2)
+            used += width + 2
+        yield line
 
 
 def printable(text: str) -> str:
@@ -48,9 +64,12 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
-def job_rows(rows: Sequence[Any]) -> list[tuple[str, ...]]:
-    """Jobs as `koci-proxy jobs` prints them."""
-    return [(row.id, row.status, row.model, row.owner, moment(row.created_at), row.attention or "") for row in rows]
+def job_rows(rows: Sequence[Any], names: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Jobs as `koci-proxy jobs` prints them, with the `names` of the keys of those ids."""
+    return [
+        (row.id, row.status, row.model, names.get(row.owner, row.owner), moment(row.created_at), row.attention or "")
+        for row in rows
+    ]
 
 
 def moment(seconds: float) -> str:

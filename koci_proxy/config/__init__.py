@@ -1,7 +1,7 @@
 """The configuration: `routes.yaml`, providers and cards as one checked `House`, and the watch over their files."""
 
 from .complain import Complaint, ConfigError
-from .load import load, shipped, stated
+from .load import load, place, remarks, shipped, stated
 from .watch import changes
 
-__all__ = ["Complaint", "ConfigError", "changes", "load", "shipped", "stated"]
+__all__ = ["Complaint", "ConfigError", "changes", "load", "place", "remarks", "shipped", "stated"]

@@ -31,6 +31,7 @@ def card(name: str, sheet: Sheet) -> Card:
         stream=value.get("stream", False),
         takes={field: None if taken == "any" else tuple(taken) for field, taken in value.get("takes", {}).items()},
         renames=value.get("renames", {}),
+        omits=frozenset(value.get("omits", ())),
         seconds=optional(value.get("default_seconds"), float),
     )
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as Folder
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
+from .. import sizes
 from ..facts import House, JobFacts, Limits, LogFacts, Retry, StoreFacts
+from ..faults import Fault
 from ..tokens import weak
 from . import keys
 from .complain import Complaint, ConfigError, Path, hint
@@ -18,9 +20,11 @@ from .models import Reader
 from .providers import shelf
 from .sheet import Sheet, open_sheet
 from .units import bounds, mebibytes, optional, seconds
+from .yaml import read
 
 TRANSFORMS = ("style", "size")
 _PLAIN = ("aliases", "balance", "state", "pace", "admin")  # taken over as they are written
+DATABASES = ("sqlite", "postgresql", "postgres")
 SHORTEST_SECRET = 8  # what is shorter is no secret, and masking it would spoil every log
 
 
@@ -29,6 +33,22 @@ def shipped() -> Folder:
     package = Folder(__file__).resolve().parents[1]
     packed = package / "_shipped"
     return packed if packed.is_dir() else package.parent
+
+
+def place(path: Folder, key: str) -> str:
+    """Where a top-level key of a `routes.yaml` is written, such as "routes.yaml:113"; no line where it is left out."""
+    mark = read(path.name, path.read_text(encoding="utf-8-sig")).keys.get((key,))
+    return f"{path.name}:{mark[0]}" if mark else path.name
+
+
+def remarks(path: Folder, house: House) -> Iterator[Complaint]:
+    """What is no mistake in a `routes.yaml`, and may yet not be meant: what is paid for and costs nobody anything."""
+    document = read(path.name, path.read_text(encoding="utf-8-sig"))
+    for name, model in house.models.items():
+        written = document.value["models"][name]
+        priced = isinstance(written, dict) and "price" in written
+        if not priced and any(not house.providers[way[0]].sandbox for share in model.to for way in share.targets):
+            yield document.complaint(("models", name), "has no price, so it is free (price: 0 says that it is meant)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +104,7 @@ def load(path: Folder, environ: Mapping[str, str] | None = None) -> House:
         *_misnamed(sheet, reader.names, dialects),
         *_unplugged(sheet, _stems(folders, "plugins", "plugins/transforms")),
         *_guessable(sheet),
+        *_homeless(sheet),
     ]
     if complaints:
         raise ConfigError(complaints)
@@ -108,10 +129,18 @@ def _unfilled(sheet: Sheet) -> list[Complaint]:
 
 
 def _misnamed(sheet: Sheet, models: list[str], dialects: frozenset[str]) -> Iterator[Complaint]:
-    """Platforms and aliases that lead nowhere."""
-    for word, dialect in sheet.part("platforms", {}).items():
+    """Platforms and aliases that lead nowhere, and sizes that no picture has."""
+    for word, written in sheet.part("platforms", {}).items():
+        short = isinstance(written, str)
+        path, dialect = (
+            (("platforms", word), written) if short else (("platforms", word, "dialect"), written["dialect"])
+        )
         if dialect not in dialects:
-            yield sheet.document.about(("platforms", word), f"unknown dialect '{dialect}'" + hint(dialect, dialects))
+            yield sheet.document.about(path, f"unknown dialect '{dialect}'" + hint(dialect, dialects))
+        try:
+            sizes.parse("" if short else written.get("defaults", {}).get("size", ""))
+        except Fault as fault:
+            yield sheet.document.about(("platforms", word, "defaults", "size"), fault.message)
     for alias, model in sheet.part("aliases", {}).items():
         if alias in models:
             yield sheet.document.complaint(("aliases", alias), "is the name of a model itself; an alias needs another")
@@ -146,6 +175,23 @@ def _guessable(sheet: Sheet) -> Iterator[Complaint]:
         yield sheet.document.about(("admin",), f"can be guessed: it {why}; {how}")
 
 
+def _homeless(sheet: Sheet) -> Iterator[Complaint]:
+    """A `state` that no database can be had at; the URL may hold a password, and is never shown."""
+    url = sheet.part("state", None)
+    if url is None:
+        return
+    kind = url.partition(":")[0].partition("+")[0]
+    if kind not in DATABASES:
+        what = f"there is no kind of database '{kind}'{hint(kind, DATABASES)}"
+        yield sheet.document.about(("state",), what)
+        return
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        what = "has no host and port that can be read; in a password write @ as %40, : as %3A, / as %2F"
+        yield sheet.document.about(("state",), what)
+
+
 def _decisions(sheet: Sheet) -> dict[str, Any]:
     """The parts of `routes.yaml` that stand for themselves; what is left out keeps the default of its fact."""
     value = sheet.value
@@ -156,7 +202,15 @@ def _decisions(sheet: Sheet) -> dict[str, Any]:
     if "policy" in value.get("sizes", {}):
         found["size_policy"] = value["sizes"]["policy"]
     return found | {
-        "platforms": value["platforms"],
+        "platforms": {
+            word: written if isinstance(written, str) else written["dialect"]
+            for word, written in value["platforms"].items()
+        },
+        "defaults": {
+            word: written["defaults"]
+            for word, written in value["platforms"].items()
+            if isinstance(written, dict) and "defaults" in written
+        },
         "retry": Retry(**retry | {name: seconds(retry[name]) for name in ("wait", "give_up") if name in retry}),
         "limits": Limits(
             key=bounds(limits),

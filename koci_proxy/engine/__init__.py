@@ -1,8 +1,8 @@
 """The only conductor: carries one job through its plan."""
 
 from .conduct import Engine, Planned, Served
-from .diary import Diary, Past
+from .diary import Diary, Early, Past
 from .keys import Keys
 from .shell import Shell
 
-__all__ = ["Diary", "Engine", "Keys", "Past", "Planned", "Served", "Shell"]
+__all__ = ["Diary", "Early", "Engine", "Keys", "Past", "Planned", "Served", "Shell"]

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..facts import Provider
 from ..faults import Fault
-from ..types import Done, Job, Note, Partial, Progress, Result, Target, Ticket
+from ..store import crammed
+from ..types import Done, Job, Made, Note, Partial, Progress, Result, Target, Ticket
 from ..wire import Call, Frame, Json, Raw, Reply
 from . import exchange
 from .diary import Diary
@@ -115,6 +116,8 @@ class Attempt:
             reply = await exchange.send(call, self.provider, self.secret, self.shell)
         except Fault as fault:
             raise Trouble(fault) from fault
+        except OSError as error:  # a film comes by such a look, and the disk may be full: its link lives on
+            raise Trouble(crammed("accepted")) from error
         page = isinstance(reply.body, Raw) and isinstance(reply.body.content, bytes) and reply.status < 300
         try:
             return self._decoded(reply)
@@ -126,29 +129,48 @@ class Attempt:
             raise accepted(fault) from fault
 
     async def cancel(self, ticket: Ticket) -> bool:
-        """Ask the vendor to end a task; whether it can, and did. Raises `Fault` when it does not answer."""
+        """Ask the vendor to end a task; whether it can, and did. Raises `Fault` when it does not answer.
+
+        One that is done is left alone: its vendor would only forget what it is paid for.
+        """
         if not hasattr(self.dialect, "cancel"):
+            return False
+        try:
+            now = await self._look(ticket)
+        except Trouble as trouble:
+            raise trouble.fault from trouble
+        except Fault:
+            return True  # it has come to nothing
+        if isinstance(now, Result) or now.progress == 100:
             return False
         call = self.dialect.cancel(ticket, self.job, self.target)
         reply = await exchange.send(call, self.provider, self.secret, self.shell)
         return reply.status < 300
 
     def _event(self, frame: Frame) -> Any:
+        reply = Reply(200, {}, Json(frame.data))
         try:
-            return self.dialect.event(frame, self.job, self.target)
+            event = self.dialect.event(frame, self.job, self.target)
         except Fault as raw:
-            raise exchange.verdict(raw, Reply(200, {}, Json(frame.data)), self.provider) from raw
+            raise exchange.verdict(raw, reply, self.provider) from raw
+        if isinstance(event, Done) and event.fault is not None:
+            event = replace(event, fault=exchange.verdict(event.fault, reply, self.provider))
+        return event
 
     async def _stream(self, call: Call) -> Result:
         """Read a stream to its end: previews are told as they come, the pictures that are done become one result."""
         ends: list[Result] = []
+        unmade: Fault | None = None
         try:
             async for item in exchange.stream(call, self.provider, self.secret, self.shell):
                 if isinstance(item, Reply):
                     return await self._end(self._decoded(item))
                 event = self._event(item)
-                if isinstance(event, Done):
+                if isinstance(event, Made):
+                    ends.append(await self._made(event, sum(len(end.media) for end in ends)))
+                elif isinstance(event, Done):
                     ends.append(event.result)
+                    unmade = unmade or event.fault
                 elif isinstance(event, Partial | Progress):
                     self.diary.tell(event)
         except Fault as fault:
@@ -156,9 +178,18 @@ class Attempt:
                 raise
             note = Note("stream", "left out", f"it broke off: {fault.message}")  # what came is paid for
             ends[-1] = replace(ends[-1], notes=(*ends[-1].notes, note))
-        if not ends:
-            raise Fault("empty", "the upstream ended its stream without a picture", stage="accepted")
+        if not any(end.media for end in ends):
+            raise unmade or Fault("empty", "the upstream ended its stream without a picture", stage="accepted")
         return together(ends)
+
+    async def _made(self, event: Made, index: int) -> Result:
+        """A picture that is done before the others: told as the app gets it, where that can be shown already."""
+        early = self.diary.early if self.part == 0 else None  # the parts of a job have their order at its end
+        media = await early(event.media, self.job) if early else None
+        if media is None:
+            return Result((event.media,), created=event.created)
+        self.diary.tell(Made(media, index, event.created))
+        return Result((media,), created=event.created)
 
 
 def joined(extras: list[Mapping[str, Any]]) -> dict[str, Any]:

@@ -8,20 +8,21 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from types import ModuleType
+from functools import partial
 
 from .. import fit, prices, routing
-from ..facts import House, Model
+from ..facts import Card, House, Model
 from ..faults import Fault
 from ..plugins import Plugins
 from ..sizes import Policy
-from ..types import Caller, Job, Note, Progress, Result, Target
+from ..types import Caller, Job, Note, Progress, Result, Target, Task
 from ..wire import Call
 from . import pictures
 from .attempt import Attempt, joined
-from .diary import Diary, Past
+from .diary import Diary, Early, Past
 from .keys import Keys, mark_of
 from .shell import Shell
+from .spoken import same_words, without_stream
 
 CUTOUT = frozenset({"cutout"})
 
@@ -69,6 +70,7 @@ class Engine:
         `base` is the URL that links are made under. Raises `Fault`.
         """
         job = await pictures.gather(planned.job, base, self.shell)
+        diary.early = self._early(job, base)
         diary.tell(Progress(None))  # from here on a stream has begun; what was wrong before is a plain refusal
         try:
             parts = diary.parts()
@@ -84,6 +86,13 @@ class Engine:
         created = result.created or int(time.time())
         return replace(served, result=replace(result, media=media, thumbnails=small, created=created))
 
+    def _early(self, job: Job, base: str) -> Early | None:
+        """How a picture is delivered before its job is done, where the app's wire shows one and no plugin wants all."""
+        shows = job.stream and hasattr(self.plugins.dialects.get(job.dialect), "made")
+        if not shows or self.plugins.asks("on_result"):
+            return None
+        return partial(pictures.early, wish=job, base=base, shell=self.shell)
+
     async def plan(self, job: Job, caller: Caller) -> Planned:
         """What would be done for a caller. `Fault` for what nobody can do, before anything is asked of anyone."""
         job = await self.plugins.run("on_job", job=job, caller=caller)
@@ -97,7 +106,7 @@ class Engine:
 
     def order(self, job: Job) -> Planned:
         """A job that was planned before it was sent, for whoever goes on with it."""
-        model = self.model(job.model)
+        model = self.model(job.model, job.task)
         targets = routing.order(model, self.house.providers, self.rng)
         return Planned(fit.set_fields(job, model.set), model, targets)
 
@@ -122,11 +131,16 @@ class Engine:
         """The job with all pictures at hand that the app linked to. `Fault` bad_request with the field."""
         return await pictures.gather(job, base, self.shell)
 
-    def model(self, name: str) -> Model:
-        """The model of that name or alias; `Fault` not_found with the nearest name."""
+    def has(self, name: str) -> bool:
+        """Whether there is a model of that name or alias."""
+        return name in self.house.models or name in self.house.aliases
+
+    def model(self, name: str, task: Task | None = None) -> Model:
+        """The model of that name or alias; `Fault` not_found with the nearest name, of one for that kind of work."""
         found = self.house.models.get(self.house.aliases.get(name, name))
         if found is None:
-            near = get_close_matches(name, [*self.house.models, *self.house.aliases], n=1, cutoff=0.4)
+            known = [each for each in (*self.house.models, *self.house.aliases) if self._does(each, task)]
+            near = get_close_matches(name, known, n=1, cutoff=0.4)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise Fault("not_found", f"there is no model {name!r}{hint}", field="model", code="model_not_found")
         return found
@@ -136,6 +150,20 @@ class Engine:
         provider, _, name = target.partition("/")
         facts = self.house.providers.get(provider)
         return max(facts.models[name].n, 1) if facts is not None and name in facts.models else 1
+
+    def cards(self, model: Model) -> list[Card]:
+        """What its targets can do, in order."""
+        targets = [target for share in model.to for target in share.targets]
+        return [self.house.providers[provider].models[name] for provider, name, _ in targets]
+
+    def _does(self, name: str, task: Task | None) -> bool:
+        """Whether a model makes films, or pictures, as the task does."""
+        tasks = self.tasks(self.model(name))
+        return task is None or bool(tasks & fit.FILMS if task == "video" else tasks - fit.FILMS)
+
+    def tasks(self, model: Model) -> frozenset[str]:
+        """What any of its targets can do."""
+        return frozenset(task for card in self.cards(model) for task in card.tasks)
 
     def policy(self, model: Model) -> Policy:
         return model.size_policy or self.house.size_policy
@@ -200,7 +228,8 @@ class Engine:
             return_exceptions=True,
         )
         try:
-            return merge(job, ends)
+            named = getattr(self.plugins.dialects.get(job.dialect), "named", None)
+            return merge(job, ends, named("n", job) if named else "n")
         except Fault as fault:
             raise Tried(fault) from fault
 
@@ -284,11 +313,12 @@ class Engine:
             return False
         return await self._call(past.job or job, target, secret, diary, 0, past.attempt).cancel(past.ticket)
 
-    async def rehearse(self, planned: Planned) -> None:
-        """See that a planned job can be put in its first target's words. Nothing is sent."""
+    async def rehearse(self, planned: Planned) -> tuple[Note, ...]:
+        """See that a planned job can be put in its first target's words; what is noted then. Nothing is sent."""
         job, target = planned.job, planned.targets[0]
         job = await self.gathered(job, "")
-        await self.prepare(replace(job, n=min(job.n, max(target.card.n, 1))), planned.model, target)
+        job, _ = await self.prepare(replace(job, n=min(job.n, max(target.card.n, 1))), planned.model, target)
+        return job.notes
 
     async def prepare(self, job: Job, model: Model, target: Target) -> tuple[Job, Call]:
         """A job in one target's words, and the call that asks for it. Nothing is sent."""
@@ -296,10 +326,13 @@ class Engine:
         job = await self.shell.pixels.fit_inputs(job, target.card)
         dialect = self.plugins.dialects[target.dialect]
         job = same_words(job, target, dialect)
-        if model.strict:
-            fit.strictly(job, job.notes)
+        if hasattr(dialect, "left_out"):
+            job = replace(job, notes=(*job.notes, *dialect.left_out(job, target)))
         if job.stream and not (target.card.stream and hasattr(dialect, "event")):
-            job = replace(job, stream=False, partials=0)
+            job = without_stream(job)
+        if model.strict:
+            books = getattr(self.plugins.dialects.get(job.dialect), "BOOKS", ())
+            fit.strictly(job, [note for note in job.notes if note.field not in books])
         call = await self.plugins.run("on_call", call=dialect.encode(job, target), target=target)
         return job, call
 
@@ -317,22 +350,10 @@ def gone(what: str) -> Fault:
     return Fault("down", message, stage="accepted", code="lost")
 
 
-def same_words(job: Job, target: Target, dialect: ModuleType) -> Job:
-    """The app's extra words reach a vendor that speaks its dialect, or knows them; any other is noted as left out."""
-    if not job.options or job.dialect == target.dialect:
-        return job
-    known = dialect.words(job, target) if hasattr(dialect, "words") else ()
-    left = tuple(
-        Note(name, "left out", "not known to this model's upstream")
-        for name in job.options
-        if not name.startswith("_") and name not in known
-    )
-    options = {name: value for name, value in job.options.items() if name in known}
-    return replace(job, options=options, notes=job.notes + left)
-
-
-def merge(job: Job, ends: Sequence[Served | BaseException]) -> Served:
-    """Several calls for one wish as one: what came, and a note of what did not; the first fault where nothing came."""
+def merge(job: Job, ends: Sequence[Served | BaseException], field: str = "n") -> Served:
+    """Several calls for one wish as one: what came, and a note of what did not, under the app's `field` for a number;
+    the first fault where nothing came. Why a call was refused stands in the result's extras too.
+    """
     good = [end for end in ends if isinstance(end, Served)]
     bad = [end for end in ends if isinstance(end, BaseException)]
     for end in bad:
@@ -344,12 +365,13 @@ def merge(job: Job, ends: Sequence[Served | BaseException]) -> Served:
     first = good[0]
     notes = tuple(dict.fromkeys(note for end in good for note in end.result.notes))
     if bad:
-        notes += (Note("n", "left out", f"{len(bad)} of {len(ends)} upstream calls failed: {bad[0]}"),)
+        notes += (Note(field, "left out", f"{len(bad)} of {len(ends)} upstream calls failed: {bad[0]}"),)
+    refused = tuple(end.message for end in bad if isinstance(end, Fault) and end.kind == "refused")
     result = replace(
         first.result,
         media=tuple(media for end in good for media in end.result.media),
         usage=add([end.result.usage for end in good]),
-        extras=joined([end.result.extras for end in good]),
+        extras=joined([end.result.extras for end in good]) | ({"refused": refused} if refused else {}),
         notes=notes,
     )
     return Served(result, replace(first.job, n=job.n), first.target)

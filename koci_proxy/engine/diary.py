@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..faults import Fault
-from ..types import Event, Job, Result, Target, Ticket
+from ..types import Job, Media, Result, Target, Ticket, Told
+
+# A picture that is done before its job, and the job as the vendor got it -> the picture as the app gets it; None where
+# that cannot be said yet.
+Early = Callable[[Media, Job], Awaitable[Media | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,13 @@ class Diary(Protocol):
 
     How many pictures a part is for is decided once, before the first call, and holds for every process after that.
     `deadline` is the time (`time.monotonic`) after which nothing more is tried, None where only the house's own counts.
+    `early` is there while listeners can be shown one picture before the others.
     """
 
     deadline: float | None
+    early: Early | None
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Told) -> None:
         """Something happened that listeners may want to know."""
 
     def parts(self) -> Mapping[int, int]:

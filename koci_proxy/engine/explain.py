@@ -21,6 +21,13 @@ _PIXEL = b64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg=="
 )
 
+# The fields of a question by their types, and the bounds of those that are numbers; a film lasts up to an hour.
+_KNOWN: Mapping[str, type] = {
+    **dict.fromkeys(("model", "size", "ratio", "quality", "prompt"), str),
+    **{"n": int, "images": int, "mask": bool, "seconds": float},
+}
+_BOUNDS: Mapping[str, tuple[float, float]] = {"n": (1, 100), "images": (0, 100), "seconds": (0.001, 3600)}
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -43,22 +50,16 @@ class Question:
         """From JSON; `Fault` bad_request with the field."""
         if not isinstance(body, Mapping):
             raise Fault("bad_request", "the body must be an object")
-        known = {
-            "model": str,
-            "size": str,
-            "ratio": str,
-            "n": int,
-            "quality": str,
-            "images": int,
-            "mask": bool,
-            "prompt": str,
-            "seconds": float,
-        }
         for name, value in body.items():
-            if name not in known:
-                raise Fault("bad_request", f"unknown field {name!r}; known are {', '.join(known)}", field=name)
-            if not isinstance(value, (float, int) if known[name] is float else known[name]):
-                raise Fault("bad_request", f"{name} must be {known[name].__name__}", field=name)
+            if name not in _KNOWN:
+                raise Fault("bad_request", f"unknown field {name!r}; known are {', '.join(_KNOWN)}", field=name)
+            kind = _KNOWN[name]
+            number = isinstance(value, (float, int)) and not isinstance(value, bool)
+            if not (number if kind is float else isinstance(value, kind) and (kind is not int or number)):
+                raise Fault("bad_request", f"{name} must be {kind.__name__}", field=name)
+            if name in _BOUNDS and not _BOUNDS[name][0] <= value <= _BOUNDS[name][1]:
+                least, most = _BOUNDS[name]
+                raise Fault("bad_request", f"{name} must be from {least} to {most}", field=name)
         if "model" not in body:
             raise Fault("bad_request", "model is required", field="model")
         return Question(**body)
@@ -91,8 +92,7 @@ def _frames(count: int, cards: Sequence[Card]) -> tuple[Role, ...]:
 
 async def explain(engine: Engine, question: Question) -> dict[str, Any]:
     """Everything but the call itself, as JSON; keys by name, never by value."""
-    shares = [target for share in engine.model(question.model).to for target in share.targets]
-    asked = question.job([engine.house.providers[provider].models[name] for provider, name, _ in shares])
+    asked = question.job(engine.cards(engine.model(question.model)))
     planned = await engine.plan(asked, Caller("explain", "explain"))
     job, model = planned.job, planned.model
     price = prices.parse(model.price)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from urllib.parse import parse_qsl
 
 from .. import fit
 from ..faults import Fault
 from ..media import is_film
+from ..store import patiently
 from ..types import Delivery, Job, Media, Note, Result
 from .shell import Shell
 
@@ -67,13 +69,36 @@ async def _kept(key: str, field: str, shell: Shell) -> Media:
 async def fetch(result: Result, shell: Shell) -> Result:
     """Bring in what the vendor linked to, and see that every picture is one, and how large and long a film is.
 
-    They are paid for by now: a failure here is never a reason to order them again.
+    They are paid for by now: a failure here is never a reason to order them again, nor to keep back the others.
     """
-    media = await asyncio.gather(*(_fetch(each, shell) for each in result.media))
-    return replace(result, media=tuple(media))
+    ends = await asyncio.gather(
+        *(patiently(partial(_fetch, each, shell)) for each in result.media), return_exceptions=True
+    )
+    media = tuple(end for end in ends if isinstance(end, Media))
+    notes = result.notes
+    for end in ends:
+        if isinstance(end, Fault) and media:
+            notes += (Note("n", "left out", f"a picture could not be had: {end.message}"),)
+        elif isinstance(end, BaseException):
+            raise end
+    return replace(result, media=media, notes=notes)
+
+
+async def early(media: Media, sent: Job, wish: Job, base: str, shell: Shell) -> Media | None:
+    """A picture as the app gets it while others of its job are still made; None where that is for the end to say."""
+    if wish.compression is not None or wish.thumbnails:
+        return None
+    try:
+        result = await finish(await fetch(Result((media,)), shell), wish, sent, shell)
+        [ready] = await deliver(result.media, wish.deliver, base, shell)
+    except Fault:
+        return None  # it is met again at the end, and told
+    return None if result.notes else ready
 
 
 async def _fetch(media: Media, shell: Shell) -> Media:
+    if media.key is not None:
+        return media  # delivered early
     for wait in (*WAITS, None):
         try:
             if media.url is None:
@@ -133,7 +158,9 @@ async def deliver(media: Sequence[Media], form: Delivery, base: str, shell: Shel
 
 
 async def _link(media: Media, base: str, shell: Shell) -> Media:
-    stored = await shell.store.put(media)
+    if media.key is not None and media.url is not None:
+        return media  # delivered early, by this link
+    stored = await patiently(partial(shell.store.put, media))
     if stored.key is None:
         raise Fault("internal", "a picture could not be stored")
     return replace(stored, data=None, url=shell.store.link(stored.key, base))

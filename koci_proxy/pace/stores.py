@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 QUEUE = 10.0
 CONNECTIONS = 20
+# What was taken so many seconds from now on was taken before the clock was set back; less than that is put right often.
+SLIP = 1.0
 # How many calls are remembered as counted where there is no Redis.
 REMEMBERED = 100_000
 
@@ -71,13 +74,21 @@ class Memory:
         self._calls: TLRUCache[str, float] = TLRUCache(REMEMBERED, lambda _, seconds, now: now + seconds)
 
     async def acquire(self, rule: Rule) -> bool:
-        return await self._windows.acquire_entry(_window(rule), rule.amount, rule.per_seconds, rule.cost)
+        return await self._windows.acquire_entry(self._current(rule), rule.amount, rule.per_seconds, rule.cost)
 
     async def give_back(self, rule: Rule) -> None:
         del self._windows.events.get(_window(rule), [])[: rule.cost]
 
     async def look(self, rule: Rule) -> tuple[float, int]:
-        return await self._windows.get_moving_window(_window(rule), rule.amount, rule.per_seconds)
+        return await self._windows.get_moving_window(self._current(rule), rule.amount, rule.per_seconds)
+
+    def _current(self, rule: Rule) -> str:
+        """The window of a rule, without what nobody knows the age of since the clock was set back."""
+        window, latest = _window(rule), time.time() + SLIP
+        taken = self._windows.events.get(window)
+        if taken and taken[0].atime > latest:
+            taken[:] = [each for each in taken if each.atime <= latest]
+        return window
 
     async def taken_at(self, rule: Rule, index: int) -> float | None:
         taken = self._windows.events.get(_window(rule), [])

@@ -22,6 +22,7 @@ CALLS: Mapping[tuple[str, ...], Mapping[str, tuple[str, ...]]] = {
         "poll": ("ticket", "job", "target"),
         "cancel": ("ticket", "job", "target"),
         "words": ("job", "target"),
+        "left_out": ("job", "target"),
     },
     DOOR: {
         "schema": ("call",),
@@ -29,9 +30,11 @@ CALLS: Mapping[tuple[str, ...], Mapping[str, tuple[str, ...]]] = {
         "render": ("result", "job"),
         "fail": ("fault",),
         "frame": ("event", "job"),
+        "made": ("event", "job"),
         "fail_frame": ("fault", "job"),
         "named": ("field", "job"),
         "catalogue": ("names", "listing"),
+        "balance": ("credits",),
         "accepted": ("state",),
         "progress": ("state",),
         "story": ("state",),
@@ -44,7 +47,7 @@ CALLS: Mapping[tuple[str, ...], Mapping[str, tuple[str, ...]]] = {
     },
 }
 # Names that a side may have and that are no functions.
-_VALUES: Mapping[tuple[str, ...], tuple[str, ...]] = {VENDOR: (), DOOR: ("KEYLESS", "REQUEST_ID_HEADERS")}
+_VALUES: Mapping[tuple[str, ...], tuple[str, ...]] = {VENDOR: (), DOOR: ("BOOKS", "KEYLESS", "REQUEST_ID_HEADERS")}
 _KNOWN = frozenset(name for side in (DOOR, VENDOR) for name in (*side, *CALLS[side], *_VALUES[side]))
 
 SAME = 0.85  # how alike a name must be to one that a dialect need not have: `delete` is a slip, `history` none

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from inspect import isawaitable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pluggy import PluginValidationError
 
@@ -46,6 +46,14 @@ class Plugins:
     def listing(self) -> list[tuple[str, str, tuple[str, ...]]]:
         """Name, file and hooks of each plugin, in the order they are asked."""
         return list(self._listing)
+
+    def asks(self, hook: str) -> bool:
+        """Whether any plugin uses a hook."""
+        return bool(self._users[hook][1])
+
+    def waits(self, hook: str) -> bool:
+        """Whether all users of a hook are asynchronous."""
+        return all(inspect.iscoroutinefunction(user.function) for user in self._users[hook][1])
 
     async def run(self, hook: str, /, **args: Any) -> Any:
         """Ask all users of a hook in order and give back its value, the hook's first argument, as they leave it.
@@ -180,7 +188,7 @@ def _outside(module: ModuleType, holder: object) -> list[str]:
 
 
 def option_flaws(holder: object, options: Mapping[str, Any]) -> list[str]:
-    """Options that a plugin does not know, and those it needs and is not given."""
+    """Options that a plugin does not know, needs and is not given, or takes in another type."""
     if not inspect.isclass(holder):
         return [f"no option {name!r}: it has no class Plugin that could take any" for name in options]
     parameters = inspect.signature(holder).parameters
@@ -191,8 +199,62 @@ def option_flaws(holder: object, options: Mapping[str, Any]) -> list[str]:
         slips[name] = hooks.near(name, free) or f" (it takes {', '.join(parameters) or 'none'})"
     missing = [name for name in needed(holder) if name not in options]
     return [f"no option {name!r}{hint}" for name, hint in slips.items()] + [
-        f"option {name!r} is missing" for name in missing if repr(name) not in "".join(slips.values())
+        *(f"option {name!r} is missing" for name in missing if repr(name) not in "".join(slips.values())),
+        *(
+            flaw
+            for name, kind in _types(holder).items()
+            if name in options
+            for flaw in _misfits(name, kind, options[name])
+        ),
     ]
+
+
+# What YAML has, as the types of options name it, and how each is called.
+_PLAIN: Mapping[Any, tuple[tuple[type, ...], str]] = {
+    str: ((str,), "text"),
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    **dict.fromkeys((list, Sequence), ((list,), "a list")),
+    **dict.fromkeys((dict, Mapping), ((dict,), "a map")),
+}
+
+
+def _types(holder: type) -> Mapping[str, Any]:
+    """The types of a plugin's options, as far as they can be read."""
+    try:
+        return get_type_hints(holder.__init__)  # type: ignore[misc]
+    except (NameError, AttributeError, TypeError, SyntaxError):  # they may name what is there for a checker alone
+        return {}
+
+
+def _misfits(name: str, kind: Any, value: Any) -> Iterator[str]:
+    """Where a value is none of a plain type; what else a type may be is the plugin's own business. Shows no text, which
+    may be a secret.
+    """
+    plain = _PLAIN.get(get_origin(kind) or kind)
+    if plain is None:
+        return
+    kinds, words = plain
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        yield f"option {name!r} must be {words}, not {_spoken(value)}"
+    elif isinstance(value, list) and len(get_args(kind)) == 1:
+        for at, each in enumerate(value):
+            yield from _misfits(f"{name}[{at}]", get_args(kind)[0], each)
+    elif isinstance(value, dict) and len(get_args(kind)) == 2:
+        for key, each in value.items():
+            yield from _misfits(f"{name}.{key}", get_args(kind)[1], each)
+
+
+def _spoken(value: Any) -> str:
+    """What a value is, in the words of YAML."""
+    match value:
+        case None:
+            return "nothing"
+        case bool() | int() | float():
+            return str(value).lower()
+        case _:
+            return next((words for kinds, words in _PLAIN.values() if isinstance(value, kinds)), type(value).__name__)
 
 
 def needed(holder: type) -> list[str]:

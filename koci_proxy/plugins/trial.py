@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,6 +76,8 @@ FIELDS = (
     *("n", "format", "compression", "quality", "background", "style", "task", "model"),
 )
 FOREIGN = "no_such_field"
+# Seconds that a plain hook may take: it runs between all other calls.
+SHORT = 0.1
 # What a value given to a plugin's option stands for when only its type is known.
 OPTIONS: Mapping[str, Any] = {"str": "sample", "int": 1, "float": 1.0, "bool": True, "list": ["sample"], "dict": {}}
 
@@ -108,13 +111,18 @@ def sample_options(module: ModuleType, options: Mapping[str, Any]) -> Mapping[st
         return options
     parameters = inspect.signature(holder).parameters
     kinds = {name: _kind(parameters[name].annotation) for name in needed(holder) if name not in options}
-    return {**{name: OPTIONS[kind] for name, kind in kinds.items() if kind in OPTIONS}, **options}
+    return {**{name: _sample(*kind) for name, kind in kinds.items() if kind[0] in OPTIONS}, **options}
 
 
-def _kind(annotation: Any) -> str:
-    """`list` of `list[str]`, whether it stands there as a type or, with postponed annotations, as text."""
-    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
-    return str(text).partition("[")[0]
+def _kind(annotation: Any) -> tuple[str, str]:
+    """(`list`, `str`) of `list[str]`, whether it stands there as a type or, with postponed annotations, as text."""
+    plain = isinstance(annotation, type) and not get_args(annotation)
+    kind, _, inside = (annotation.__name__ if plain else str(annotation)).partition("[")
+    return kind, inside.removesuffix("]")
+
+
+def _sample(kind: str, inside: str) -> Any:
+    return [OPTIONS[inside]] if kind == "list" and inside in OPTIONS else OPTIONS[kind]
 
 
 def _plugin_breaks(sources: Sources, file: Path, options: Mapping[str, Any]) -> list[str]:
@@ -146,12 +154,26 @@ def _hook_break(plugins: Plugins, hook: str) -> str:
     }
     if hook == "on_close":
         return ""
+    asked = {name: samples[name] for name in HOOKS[hook]}
     try:
-        asyncio.run(plugins.run(hook, **{name: samples[name] for name in HOOKS[hook]}))
+        # The first time may load what all others find.
+        took = min(_asked(plugins, hook, asked) for _ in range(2))
     except Fault as fault:
         if fault.kind == "internal":
             return fault.message + (f": {say(fault.__cause__)}" if fault.__cause__ else "")
+        return ""
+    if took > SHORT and not plugins.waits(hook):
+        return (
+            f"{hook} took {took:.2f} s, and all other calls wait meanwhile: make it async, and await what it waits for"
+        )
     return ""
+
+
+def _asked(plugins: Plugins, hook: str, asked: Mapping[str, Any]) -> float:
+    """Ask, and say how many seconds it took."""
+    begun = time.perf_counter()
+    asyncio.run(plugins.run(hook, **asked))
+    return time.perf_counter() - begun
 
 
 class _AnyHandle(dict[str, Any]):

@@ -27,9 +27,12 @@ MOST = 20  # pictures in a request
 FIELDS = frozenset(
     {
         *("model", "max_tokens", "messages", "system", "stream", "stop_sequences", "metadata", "tools", "tool_choice"),
-        *("thinking", "service_tier", "output_config", "container", "cache_control", "speed", "size", "aspect_ratio"),
+        *("thinking", "service_tier", "output_config", "container", "cache_control", "speed", "inference_geo"),
+        *("diagnostics", "size", "aspect_ratio"),
     }
 )
+SAMPLING = frozenset({"temperature", "top_p", "top_k"})  # what the later of the API's two versions takes no more
+VERSIONS: Mapping[str, frozenset[str]] = {"2023-06-01": FIELDS | SAMPLING, "2026-10-21": FIELDS}
 TYPES: Mapping[int, str] = {
     **{400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error"},
     **{404: "not_found_error", 408: "timeout_error", 409: "conflict_error", 413: "request_too_large"},
@@ -68,8 +71,11 @@ def read(ask: Ask) -> Order:
         raise Refusal(problem(404, "Not found"))
     if ask.method != "POST":
         raise Refusal(problem(405, "Method Not Allowed"))
-    if not ask.headers.get("anthropic-version"):
+    version = ask.headers.get("anthropic-version")
+    if not version:
         _refuse("anthropic-version: header is required")
+    if version not in VERSIONS:
+        _refuse(f'anthropic-version: "{version}" is not a valid version')
     if ask.broken or ask.form or not isinstance(ask.fields, dict):
         raise Refusal(trouble("bad_body", ask.broken or "not a JSON object"))
     fields = ask.fields
@@ -77,7 +83,7 @@ def read(ask: Ask) -> Order:
         if name not in fields:
             _refuse(f"{name}: Field required")
     for name in fields:
-        if name not in FIELDS:
+        if name not in VERSIONS[version]:
             _refuse(f"{name}: Extra inputs are not permitted")
     model = fields["model"]
     form = FORMS.get("picture-1" if str(model).startswith("bench:") else str(model))
@@ -98,6 +104,9 @@ def _check_numbers(fields: Mapping[str, Any]) -> None:
         _refuse("max_tokens: Input should be a valid integer")
     if limit < 1:
         _refuse("max_tokens: Input should be greater than or equal to 1")
+    for name in SAMPLING & fields.keys():
+        if isinstance(fields[name], bool) or not isinstance(fields[name], int if name == "top_k" else (int, float)):
+            _refuse(f"{name}: Input should be a valid number")
     if fields.get("stream") not in (None, False):
         _refuse("stream: this model does not stream")
 

@@ -22,6 +22,7 @@ LIMIT = 256 * 1024 * 1024  # bytes a request may have; a bound of this process, 
 SMALL = 64 * 1024  # an answer up to here goes out as one piece
 _MARK = secrets.token_hex(12)  # stands for a picture in JSON text; nobody outside can guess it
 _SPLIT = re.compile(f'"@{_MARK}-(\\d+)@"')
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class TooLarge(Exception):
@@ -77,7 +78,10 @@ def _parse(ask: Ask, body: bytes) -> Ask:
     if kind != "application/json":
         return replace(ask, broken=f"content type {kind!r}")
     try:
-        return replace(ask, fields=json.loads(body))
+        fields = json.loads(body)
+        if _HALF.search(body):  # perhaps of a pair: it is none where the text cannot be written
+            json.dumps(fields, ensure_ascii=False).encode()
+        return replace(ask, fields=fields)
     except (ValueError, RecursionError) as error:
         return replace(ask, broken=str(error) or "nested too deeply")
 

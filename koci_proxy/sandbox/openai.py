@@ -10,9 +10,10 @@ from typing import Any
 from .body import write
 from .nouns import Answer, Ask, Order, Picture, Refusal, Seen
 from .openai_rules import (
-    MIMES,
     Family,
     check_fidelity,
+    check_frames,
+    check_markup,
     check_names,
     family,
     from_text,
@@ -55,10 +56,13 @@ def read(ask: Ask, takes: Family | None = None) -> Order:
         raise Refusal(trouble("bad_body", ask.broken or "not a JSON object"))
     fields = {name: value for name, value in ask.fields.items() if value is not None}  # null is absent
     fields = from_text(fields) if ask.form else fields
-    check_names(fields, [file.name for file in ask.uploads], edit, ask.form)
+    files = [file.name for file in ask.uploads]
+    check_names(fields, files, edit, ask.form)
     prompt = read_prompt(fields)
     model = takes or family(fields.get("model"), edit)
     check_fidelity(model, fields)
+    check_markup(model, files)
+    check_frames(model, fields, "mask" in (*files, *fields))
     kind = read_enum(fields, "output_format", model.formats, "png")
     words = {
         "quality": read_enum(fields, "quality", model.qualities, "auto"),
@@ -76,7 +80,7 @@ def read(ask: Ask, takes: Family | None = None) -> Order:
         prompt=prompt,
         width=width,
         height=height,
-        mime=MIMES[kind],
+        mime=f"image/{kind}",
         n=read_number(fields, "n", 1, 10, 1),
         references=references,
         mask=mask,

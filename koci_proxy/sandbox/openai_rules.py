@@ -14,15 +14,17 @@ from .body import write
 from .fetch import data_uri
 from .nouns import Answer, Ask, Refusal
 
-MIMES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+MIMES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}  # of what it reads; it makes GIFs too
 FIXED_SIZES = ("1024x1024", "1536x1024", "1024x1536")
 MAX_FILE = 50 * 1024 * 1024
 MAX_IMAGES = 16
+FRAMES = ("frame_count", "frame_duration_ms")
 COMMON = (
+    *FRAMES,
     *("prompt", "model", "n", "size", "quality", "background", "output_format", "output_compression", "moderation"),
     *("stream", "partial_images", "safety_identifier", "user", "complexity"),
 )
-PICTURE_NAME = re.compile(r"image(\[\d*\])?|mask")
+PICTURE_NAME = re.compile(r"image(\[\d*\])?|mask|markup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,17 @@ class Family:
     backgrounds: tuple[str, ...] = ("opaque", "auto")
     formats: tuple[str, ...] = ("png", "jpeg", "webp")
     fidelity: tuple[str, ...] = ()
+    markup: bool = False
 
 
 _ANY_BACKGROUND = ("transparent", "opaque", "auto")
 _SECOND = Family()
-_THIRD = Family(qualities=("low", "medium", "high", "xhigh", "max", "auto"), backgrounds=_ANY_BACKGROUND)
+_THIRD = Family(
+    qualities=("low", "medium", "high", "xhigh", "max", "auto"),
+    backgrounds=_ANY_BACKGROUND,
+    formats=("png", "jpeg", "webp", "gif"),
+    markup=True,
+)
 _FIRST = Family(free_sizes=False, backgrounds=_ANY_BACKGROUND, fidelity=("low", "high"))
 _MINI = Family(free_sizes=False, backgrounds=_ANY_BACKGROUND, fidelity=("low",))
 FAMILIES: Mapping[str, Family] = {
@@ -88,7 +96,7 @@ def _refuse(message: str, param: str, code: str) -> NoReturn:
 def from_text(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A form's texts as JSON would have them: whole numbers and booleans where the API has such."""
     made = dict(fields)
-    for name in ("n", "output_compression", "partial_images"):
+    for name in ("n", "output_compression", "partial_images", *FRAMES):
         if re.fullmatch(r"-?\d{1,9}", str(made.get(name))):
             made[name] = int(made[name])
     if made.get("stream") in ("true", "false"):
@@ -115,6 +123,29 @@ def check_fidelity(model: Family, fields: Mapping[str, Any]) -> None:
         _refuse(message, "input_fidelity", "invalid_input_fidelity_model")
     if "input_fidelity" in fields:
         read_enum(fields, "input_fidelity", model.fidelity, "low")
+
+
+def check_markup(model: Family, files: list[str]) -> None:
+    if "markup" in files and not model.markup:
+        _refuse("Unknown parameter: 'markup'.", "markup", "unknown_parameter")
+    if "markup" in files and "mask" in files:
+        _refuse("'markup' cannot be combined with 'mask'.", "markup", "invalid_value")
+
+
+def check_frames(model: Family, fields: Mapping[str, Any], masked: bool) -> None:
+    """What only a GIF has, and what it has not."""
+    gif = fields.get("output_format") == "gif"
+    for name, least, most in (("frame_count", 2, 16), ("frame_duration_ms", 0, 655_350)):
+        if name in fields and "gif" not in model.formats:
+            _refuse(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
+        if name in fields and not gif:
+            _refuse(f"'{name}' is only supported with GIF output format.", name, "invalid_value")
+        read_number(fields, name, least, most, least)
+    for name in ("stream", "partial_images", "output_compression") if gif else ():
+        if fields.get(name):
+            _refuse(f"'{name}' is not supported with GIF output format.", name, "invalid_value")
+    if gif and masked:
+        _refuse("'mask' is not supported with GIF output format.", "mask", "invalid_value")
 
 
 def read_prompt(fields: Mapping[str, Any]) -> str:
@@ -213,7 +244,7 @@ def _from_files(ask: Ask) -> tuple[tuple[bytes | str, ...], bytes | str | None]:
             _refuse(f"Invalid file '{file.name}': it must be smaller than 50 MB.", file.name, "image_file_too_large")
         if file.name == "mask":
             mask = file.data
-        else:
+        elif file.name != "markup":
             images.append(file.data)
     _check_count(len(images), "image")
     return tuple(images), mask

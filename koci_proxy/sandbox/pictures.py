@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_REFERENCE = 60_000_000  # pixels of a reference; a bound of this process
-FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
+FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF"}
 # level 1 and method 0: a picture must not cost more than the call it is for
 SAVE: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 1},
     "JPEG": {"quality": 85},
     "WEBP": {"quality": 80, "method": 0},
+    "GIF": {},  # of one frame
 }
 FONTS = (  # the first that exists is used: they show Chinese, Japanese and Korean
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",

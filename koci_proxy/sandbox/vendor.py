@@ -14,6 +14,7 @@ from typing import Any
 from . import (
     aioagi,
     anthropic,
+    antigravity,
     ark,
     ark_films,
     desk,
@@ -43,7 +44,7 @@ from .tasks import Task, Tasks
 
 SHAPES: tuple[Shape, ...] = (
     *(openai_films, google_films, ark_films),
-    *(openai, aioagi, google, anthropic, linkai, ark, koukoutu_gemini, koukoutu),
+    *(openai, aioagi, google, antigravity, anthropic, linkai, ark, koukoutu_gemini, koukoutu),
 )
 IDEMPOTENT = frozenset({"openai"})  # shapes that know an Idempotency-Key
 HTML = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"

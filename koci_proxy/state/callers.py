@@ -121,6 +121,14 @@ class Callers:
             row = (await connection.execute(keys.select().where(keys.c.id == id))).one_or_none()
         return None if row is None else _caller(_row(row))
 
+    async def live(self, id: str) -> Caller | None:
+        """The caller of that id; None once its key is revoked or its time is over."""
+        lasts = keys.c.expires_at.is_(None) | (keys.c.expires_at > self._database.now())
+        good = (keys.c.id == id) & (keys.c.kind == "app") & keys.c.revoked_at.is_(None) & lasts
+        async with self._database.read() as connection:
+            row = (await connection.execute(keys.select().where(good))).one_or_none()
+        return None if row is None else _caller(_row(row))
+
     async def digest(self, id: str) -> bytes | None:
         """The digest of that caller's key; None once it is revoked."""
         return next(iter(await self.digests(id)), None)
@@ -316,7 +324,8 @@ def _rights(rights: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, A
     if "expires_at" in rights:
         values["expires_at"] = until = rights["expires_at"]
         if until is not None and not time.time() < until < math.inf:
-            raise Fault("bad_request", "a key expires at a time to come, in Unix seconds", field="expires_at")
+            what = "expires_at lies in the past: give a time to come, such as 30d or 2027-01-31"
+            raise Fault("bad_request", what, field="expires_at")
     if "limits" in rights:
         values["limits"] = _limits({**limits, **rights["limits"]})
     return values

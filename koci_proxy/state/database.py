@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import re
+import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import ColumnElement, Float, cast, func, literal, make_url
+from sqlalchemy import ColumnElement, Float, cast, func, literal, make_url, select
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, NotSupportedError, ProgrammingError, SQLAlchemyError
 
 from ..faults import Fault
 from .file import File, is_busy
@@ -30,6 +33,12 @@ DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg", "postgres": "
 TURN = 10.0
 # What many requests want written at once goes to SQLite in one transaction, which costs one wait for the disk.
 TOGETHER = 64
+# Seconds for a database that did not answer to do so, when somebody asks how it is.
+PROBE = 2.0
+SILENT = "the state database does not answer"
+ESCAPE = "in a password write @ as %40, : as %3A, / as %2F"
+# What is wrong with one statement says nothing of the database.
+_OF_A_STATEMENT = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 End = TypeVar("End")
 Work = Callable[[Any], Awaitable[Any]]
@@ -38,12 +47,17 @@ Work = Callable[[Any], Awaitable[Any]]
 class Database:
     """One database, shared by every process that opens it.
 
-    Raises `Fault` internal when it cannot be opened or does not answer; the words for the app say no more than that.
+    Raises `Fault` internal when it cannot be opened, with the reason, for the operator; and when it does not answer
+    later on, where the words for the app say no more than that.
     """
 
     def __init__(self, url: str) -> None:
         """`url` is a SQLAlchemy URL such as `sqlite:///data/koci.db` or `postgresql://user@host/name`."""
         self._written = url
+        self.made: str | None = None  # the SQLite file, where it was not there before
+        self._told = _Told(self)
+        self.silent = False
+        self._ready = False
         self._single = True
         self._queue: list[tuple[Work, asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -56,8 +70,12 @@ class Database:
         try:
             await self._connect()
             await self.write(upgrade)
-        except BaseException:
+            self._ready = True
+        except BaseException as error:
             await self.close()
+            if isinstance(error, Fault) and isinstance(error.__cause__, _TROUBLES):
+                what = "cannot be used" if self._single else "does not answer"
+                raise self._useless(error.__cause__, what) from error.__cause__
             raise
 
     async def _connect(self) -> None:
@@ -65,13 +83,14 @@ class Database:
             url = _url(self._written)
             self._single = url.get_backend_name() == "sqlite"
             if self._single:
+                self.made = _made(url)
                 self._file = File(url, TURN)
             else:
                 self._engine = _engine(url)
-        except (SQLAlchemyError, ModuleNotFoundError, OSError, sqlite3.Error) as error:
+        except (*_TROUBLES, ModuleNotFoundError) as error:
             raise self._useless(error) from error
         try:
-            with _told():
+            with self._told:
                 if self._file is not None:
                     self._file.open()
                 elif self._engine is not None:
@@ -80,9 +99,17 @@ class Database:
         except TypeError as error:  # how a driver says that it has no such parameter
             raise self._useless(error) from error
 
-    def _useless(self, error: Exception) -> Fault:
-        """Why there is no such database; the URL itself may hold a password."""
-        return Fault("internal", f"the state database cannot be used: {str(error).replace(self._written, '***')}")
+    def _useless(self, error: BaseException, what: str = "cannot be used") -> Fault:
+        """Why there is no such database. The URL is shown without its password."""
+        return Fault("internal", f"{masked(self._written)} {what}: {_why(error).replace(self._written, '***')}")
+
+    async def trouble(self) -> str | None:
+        """Why nothing can be done with it just now; where the last work failed, it is asked once more."""
+        if self.silent:
+            with suppress(Fault, TimeoutError):
+                async with asyncio.timeout(PROBE):
+                    await self.write(lambda connection: connection.execute(select(1)))
+        return SILENT if self.silent else None
 
     async def close(self) -> None:
         """Close it when all that is being written is written."""
@@ -98,12 +125,12 @@ class Database:
     async def read(self) -> AsyncIterator[Any]:
         """A connection to read with: SQLAlchemy's `AsyncConnection`, or one that has its `execute`."""
         if self._file is not None:
-            with _told():
+            with self._told:
                 async with self._file.read() as connection:
                     yield connection
             return
         assert self._engine is not None, "open() comes first"
-        with _told():
+        with self._told:
             async with self._engine.begin() as connection:
                 yield connection
 
@@ -148,13 +175,16 @@ class Database:
 
     async def _together(self, works: list[Work]) -> list[Any]:
         if self._file is not None:
-            return await self._file.together(works)
-        assert self._engine is not None, "open() comes first"
-        async with self._engine.begin() as connection:
-            return [await work(connection) for work in works]
+            ends = await self._file.together(works)
+        else:
+            assert self._engine is not None, "open() comes first"
+            async with self._engine.begin() as connection:
+                ends = [await work(connection) for work in works]
+        self.silent = False
+        return ends
 
     async def _alone(self, work: Callable[[Any], Awaitable[End]]) -> End:
-        with _told():
+        with self._told:
             end: End = (await self._together([work]))[0]
         return end
 
@@ -165,16 +195,46 @@ class Database:
         return cast(func.extract("epoch", func.clock_timestamp()), Float)
 
 
-class _told:
+_TROUBLES = (SQLAlchemyError, sqlite3.Error, OSError)
+
+
+class _Told:
     """What the database says of itself is for the log; a caller hears that it does not answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
-            log.error("the state database does not answer", exc_info=error)
-            raise Fault("internal", "the state database does not answer") from error
+        if isinstance(error, _TROUBLES):
+            self._database.silent = not isinstance(error, _OF_A_STATEMENT)
+            if self._database._ready:  # else who opens it says why, in one line
+                log.error(SILENT, exc_info=error)
+            raise Fault("internal", SILENT) from error
+
+
+def masked(url: str) -> str:
+    """A URL as it may be shown: whatever could be a part of a password is gone, also where it was written wrong."""
+    if "://" not in url:
+        return "the state database"
+    shown = re.sub(r"^([^:/]+://[^:/@]*):.*@", r"\1:***@", url)
+    return re.sub(r"((?:^|[?&])[^=&?]*password=)[^&]*", r"\1***", shown)
+
+
+def _why(error: BaseException) -> str:
+    """The cause in a line, as an operator reads it."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, socket.gaierror):
+        return f"its host cannot be found ({ESCAPE})"
+    if isinstance(cause, TimeoutError):
+        return f"nothing came for {TURN:g} seconds"
+    if isinstance(cause, TypeError) and (name := re.search(r"keyword argument '(\w+)'", str(cause))):
+        return f"it has no parameter {name[1]!r}"
+    if isinstance(cause, OSError) and cause.errno:
+        return os.strerror(cause.errno)
+    return next(iter(str(cause).splitlines()), type(cause).__name__)
 
 
 def _settle(done: asyncio.Future[Any], end: Any) -> None:
@@ -192,12 +252,12 @@ def _locked_out(end: Any) -> bool:
 
 
 def _url(text: str) -> URL:
-    """A URL with its asynchronous driver; a SQLite file and its folder are made."""
+    """A URL with its asynchronous driver."""
     try:
         url = make_url(text)
     except ValueError:
         # What it says shows a part of the password.
-        words = "the port in its URL is no number (in a password write @ as %40, : as %3A, / as %2F)"
+        words = f"the port in its URL is no number ({ESCAPE})"
         raise Fault("internal", f"the state database cannot be used: {words}") from None
     url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() not in ("sqlite", "postgresql"):
@@ -205,10 +265,18 @@ def _url(text: str) -> URL:
         raise Fault("internal", f"the state database cannot be used: {words}")
     if url.drivername == "postgresql+asyncpg":  # which has its own name for what all others call so
         url = url.set(query={"ssl" if name == "sslmode" else name: value for name, value in url.query.items()})
-    if url.get_backend_name() == "sqlite" and url.database and not _in_memory(url):
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        sqlite3.connect(url.database).close()  # what is wrong with the path is said before a driver's thread begins
     return url
+
+
+def _made(url: URL) -> str | None:
+    """The SQLite file of a URL if it had to be made; what is wrong with the path is said before a thread begins."""
+    if _in_memory(url) or url.database is None:
+        return None
+    file = Path(url.database)
+    there = file.exists()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    sqlite3.connect(file).close()
+    return None if there else str(file)
 
 
 def _in_memory(url: URL) -> bool:

@@ -15,6 +15,11 @@ from .tables import accounts, entries, holds
 from .texts import clean
 
 DAY = 86_400
+# What stands in the books beside the charge of a job that was ended, and before its number where some is given back.
+ENDED = "cancelled while the upstream was at work on it"
+BACK = "given back:"
+# The kinds of entries that come of jobs.
+SPENT = ("charge", "refund")
 
 Now = float | ColumnElement[float]
 
@@ -91,7 +96,7 @@ async def over_day(connection: Writing, owner: str, most: int, now: Now) -> bool
     """Whether what was charged since midnight, UTC, and what is held now are together more than `most`.
 
     Asked after `hold`, in the same transaction: the account is locked by then, so of calls that meet here each sees
-    what those before it hold. Where it is True, `release` the hold.
+    what those before it hold. Where it is True, `settle` the hold for nothing.
     """
     at = float((await connection.execute(select(_moment(now)))).scalar_one())
     held = select(accounts.c.held).where(accounts.c.owner == owner).scalar_subquery()
@@ -128,9 +133,44 @@ async def settle(
     return True
 
 
-async def release(connection: Writing, job: str) -> bool:
-    """Give back all that is held for a job; False where nothing is."""
-    return await settle(connection, job, 0)
+async def settle_share(connection: Writing, job: str, pictures: int, of: int, *, model: str = "") -> int:
+    """Charge a job that is ended for so many of its pictures, by their share of what is held and rounded up.
+
+    The rest is given back. What was charged.
+    """
+    held = (await connection.execute(select(holds.c.amount).where(holds.c.job == job))).scalar() or 0
+    charge = _share(int(held), pictures, of)
+    await settle(connection, job, charge, model=model, pictures=pictures, note=ENDED)
+    return charge
+
+
+async def give_back(connection: Writing, job: str, pictures: int, now: Now) -> int:
+    """Leave of what `settle_share` charged no more than the share of so many pictures; what was given back now.
+
+    An entry of its own says so. To give back twice is to give back once.
+    """
+    ended = (entries.c.job == job) & (entries.c.note == ENDED)
+    charge = (await connection.execute(entries.select().where(ended))).one_or_none()
+    if charge is None:
+        return 0
+    account = accounts.c.owner == charge.owner
+    await connection.execute(accounts.select().where(account).with_for_update())
+    words = f"{BACK} {job}"
+    refunds = (entries.c.owner == charge.owner) & (entries.c.kind == "refund")
+    same = refunds & (entries.c.number > charge.number) & (entries.c.note == words)
+    given = (await connection.execute(select(func.coalesce(func.sum(entries.c.amount), 0)).where(same))).scalar_one()
+    back = -charge.amount - _share(-charge.amount, pictures, charge.pictures) - int(given)
+    if back <= 0:
+        return 0
+    values = {"owner": charge.owner, "at": now, "kind": "refund", "amount": back, "job": None}
+    values |= {"model": charge.model, "pictures": 0, "note": words, "by": ""}
+    await connection.execute(entries.insert().values(values))
+    await connection.execute(accounts.update().where(account).values(balance=accounts.c.balance + back))
+    return int(back)
+
+
+def _share(amount: int, pictures: int, of: int) -> int:
+    return -(-amount * min(pictures, of) // of) if of else 0
 
 
 async def make_account(connection: Writing, owner: str) -> None:
@@ -139,8 +179,8 @@ async def make_account(connection: Writing, owner: str) -> None:
 
 
 def spent(owner: str, since: float) -> Select[Any]:
-    """What an owner was charged since a time in Unix seconds."""
-    wanted = (entries.c.owner == owner) & (entries.c.kind == "charge") & (entries.c.at >= since)
+    """What an owner was charged since a time in Unix seconds, less what was given back since."""
+    wanted = (entries.c.owner == owner) & entries.c.kind.in_(SPENT) & (entries.c.at >= since)
     return select(func.coalesce(-func.sum(entries.c.amount), 0)).where(wanted)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Float, and_, bindparam, case, or_, select,
 from .. import prices
 from ..faults import Fault
 from ..types import UNDER_WAY, Lookup, Status
-from . import holds
+from . import due, holds
 from .database import Database
 from .prepared import Prepared, Writing
 from .tables import jobs
@@ -114,6 +114,8 @@ class Charge:
 
 
 FREE, NOTHING = Money(), Charge()
+# Of a job that is ended: how many pictures are paid for all the same, and of how many.
+Owed = Callable[[Row], tuple[int, int]]
 
 _NEW = tuple(NewJob.__dataclass_fields__)
 _BLANK = dict.fromkeys(Row.__dataclass_fields__) | {"webhook_tries": 0, "version": 0}
@@ -298,29 +300,34 @@ class JobBook:
         freed = jobs.update().where(mine).values(lease=0.0, worker=None)
         await self._database.write(lambda connection: connection.execute(freed))
 
-    async def cancel(self, owner: str, id: str, keep: float | None) -> Row | None:
-        """End a caller's job that is under way; what it was before, None when there is none under way."""
+    async def cancel(
+        self, owner: str, id: str, keep: float | None, owed: Owed = lambda row: (0, 1)
+    ) -> tuple[Row, int] | None:
+        """End a caller's job that is under way, and charge what is `owed` of it; the rest that is held is given back.
+
+        What it was before, and what it costs in thousandths of a credit; None when there is none under way.
+        """
         wanted = (jobs.c.owner == owner) & (jobs.c.id == id) & _OPEN
         now = self._database.now()
-        values = {
-            "status": "cancelled",
-            "ended_at": now,
-            "version": jobs.c.version + 1,
-            "repeat_key": None,
-            "repeat_of": None,
-        }
+        values: dict[str, Any] = {"status": "cancelled", "ended_at": now, "version": jobs.c.version + 1}
+        values |= {"repeat_key": None, "repeat_of": None, "expires_at": None if keep is None else now + keep}
         values["webhook_at"] = case((jobs.c.webhook.is_not(None), 0.0), else_=None)
-        values |= {"expires_at": None if keep is None else now + keep}
 
-        async def cancelled(connection: Writing) -> Row | None:
-            row = (await connection.execute(jobs.select().where(wanted).with_for_update())).one_or_none()
-            if row is not None:
-                story = [*_row(row).story, [time.time(), "cancelled", None]]
-                await connection.execute(jobs.update().where(wanted).values({**values, "story": story}))
-                await holds.release(connection, id)
-            return None if row is None else _row(row)
+        async def cancelled(connection: Writing) -> tuple[Row, int] | None:
+            found = (await connection.execute(jobs.select().where(wanted).with_for_update())).one_or_none()
+            if found is None:
+                return None
+            row = _row(found)
+            story = [*row.story, [time.time(), "cancelled", None]]
+            await connection.execute(jobs.update().where(wanted).values({**values, "story": story}))
+            return row, await holds.settle_share(connection, id, *owed(row), model=row.model)
 
         return await self._database.write(cancelled)
+
+    async def give_back(self, id: str, pictures: int) -> int:
+        """Leave of what a job was charged as it was cancelled the price of so many pictures; what is given back."""
+        now = self._database.now()
+        return await self._database.write(lambda connection: holds.give_back(connection, id, pictures, now))
 
     async def delete(self, id: str) -> None:
         await self._database.write(lambda connection: connection.execute(jobs.delete().where(jobs.c.id == id)))
@@ -330,15 +337,15 @@ class JobBook:
         told = jobs.c.webhook_at.is_(None)
         return await self._some(~_OPEN & told & (jobs.c.expires_at < self._database.now()), most)
 
-    async def due(self, most: int) -> list[Row]:
-        """Ended jobs whose caller is to be told by a webhook now; each is ours to tell for the next 90 seconds."""
-        now = self._database.now()
-        waiting = select(jobs.c.id).where(~_OPEN & (jobs.c.webhook_at < now)).order_by(jobs.c.webhook_at).limit(most)
-        free = waiting.with_for_update(skip_locked=True)
-        taken = jobs.update().where(jobs.c.id.in_(free)).values(webhook_at=now + 90.0)
+    async def due(self, most: int, each: int, without: Collection[str] = ()) -> list[Row]:
+        """Ended jobs whose caller is to be told by a webhook now, at most so many of `each` caller, and none of those
+        `without`; each is ours to tell for the next 90 seconds.
+        """
 
         async def claimed(connection: Writing) -> list[Row]:
-            return [_row(row) for row in await connection.execute(taken.returning(*jobs.c))]
+            now = (await connection.execute(select(self._database.now()))).scalar_one()
+            asked = {"now": now, "most": most, "each": each, "without": list(without)}
+            return [_row(row) for row in await connection.execute(due.CLAIM, asked)]
 
         return await self._database.write(claimed)
 

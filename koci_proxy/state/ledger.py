@@ -7,8 +7,10 @@ together the sum of its entries.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,10 +20,12 @@ from sqlalchemy import ColumnElement, Select, Subquery, Table, func, or_, select
 from ..faults import Fault
 from ..prices import show
 from .database import Database
-from .holds import DAY, make_account, spent
+from .holds import DAY, SPENT, make_account, spent
 from .prepared import Writing
 from .tables import accounts, entries, holds, keys
 from .texts import clean
+
+_SHOWN = [column for column in entries.c if column.name != "once"]
 
 # More than this, in thousandths, is a slip of somebody's finger; far from what a column can hold.
 MOST = 10**15
@@ -58,7 +62,7 @@ class Entry:
     number: int
     owner: str
     at: float
-    kind: Literal["top_up", "adjust", "charge"]
+    kind: Literal["top_up", "adjust", "charge", "refund"]
     amount: int
     job: str | None
     model: str
@@ -82,13 +86,14 @@ class Ledger:
     """The books in one database, shared by every process that opens it.
 
     Raises `Fault` not_found (field `owner`) where credits are to be moved on a key that does not exist, and bad_request
-    (field `amount`) for an amount that cannot be moved.
+    (field `amount`) for an amount that cannot be moved. What is moved `once` by some name is not moved again under it:
+    the account stays as it is, or, where something else is to be moved now, it is a `Fault` conflict.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def top_up(self, owner: str, amount: int, note: str = "", by: str = "") -> Account:
+    async def top_up(self, owner: str, amount: int, note: str = "", by: str = "", once: str | None = None) -> Account:
         """Add credits; from the first time on the account is limited to what it has.
 
         What an account has used before that is written off, so that it begins with what it is given. What is held for
@@ -99,29 +104,33 @@ class Ledger:
 
         async def added(connection: Writing) -> None:
             row = await self._locked(connection, owner)
+            if await _known(connection, owner, once, "top_up", amount, note):
+                return
             debt = 0 if row.limited else max(0, -(row.balance + row.held), -(row.balance + amount))
             await self._move(connection, row, debt + amount, limited=True)
             if debt:
                 used = "written off: used before there were credits"
                 await self._enter(connection, owner, "adjust", debt, used, by)
-            await self._enter(connection, owner, "top_up", amount, note, by)
+            await self._enter(connection, owner, "top_up", amount, note, by, once)
 
         await self._database.write(added)
         return await self.account(owner)
 
-    async def adjust(self, owner: str, amount: int, note: str = "", by: str = "") -> Account:
+    async def adjust(self, owner: str, amount: int, note: str = "", by: str = "", once: str | None = None) -> Account:
         """Correct a balance up or down; one that is limited never falls below zero (`Fault` with the balance)."""
         if not amount:
             raise Fault("bad_request", "an adjustment is not 0", field="amount")
 
         async def adjusted(connection: Writing) -> None:
             row = await self._locked(connection, owner)
+            if await _known(connection, owner, once, "adjust", amount, note):
+                return
             if row.limited and row.balance + amount < 0:
                 held = f" ({show(row.held)} more are held for calls under way)" if row.held else ""
                 what = f"the balance is {show(row.balance)} credits{held}; no more than that can be taken"
                 raise Fault("bad_request", what, field="amount")
             await self._move(connection, row, amount, limited=row.limited)
-            await self._enter(connection, owner, "adjust", amount, note, by)
+            await self._enter(connection, owner, "adjust", amount, note, by, once)
 
         await self._database.write(adjusted)
         return await self.account(owner)
@@ -144,9 +153,11 @@ class Ledger:
         locked = accounts.select().where(accounts.c.owner == owner).with_for_update()
         return (await connection.execute(locked)).one()
 
-    async def _enter(self, connection: Writing, owner: str, kind: str, amount: int, note: str, by: str) -> None:
+    async def _enter(
+        self, connection: Writing, owner: str, kind: str, amount: int, note: str, by: str, once: str | None = None
+    ) -> None:
         values = {"owner": owner, "at": self._database.now(), "kind": kind, "amount": amount, "job": None}
-        values |= {"model": "", "pictures": 0, "note": clean(note), "by": clean(by)[:200]}
+        values |= {"model": "", "pictures": 0, "note": clean(note), "by": clean(by)[:200], "once": _named(owner, once)}
         await connection.execute(entries.insert().values(values))
 
     async def _move(self, connection: Writing, row: Any, amount: int, *, limited: bool) -> None:
@@ -197,7 +208,7 @@ class Ledger:
         wanted = _within(owner, since, until)
         if after is not None:
             wanted &= number < after if newest else number > after
-        some = entries.select().where(wanted).order_by(number.desc() if newest else number).limit(limit + 1)
+        some = select(*_SHOWN).where(wanted).order_by(number.desc() if newest else number).limit(limit + 1)
         async with self._database.read() as connection:
             rows = (await connection.execute(some)).all()
         return [Entry(**row._mapping) for row in rows[:limit]], len(rows) > limit
@@ -239,10 +250,26 @@ class Ledger:
             return [Hold(**row._mapping) for row in await connection.execute(old)]
 
 
+async def _known(connection: Writing, owner: str, once: str | None, kind: str, amount: int, note: str) -> bool:
+    """Whether this was moved under that name already. `Fault` conflict where the name was given to another move."""
+    if once is None:
+        return False
+    named = entries.select().where(entries.c.once == _named(owner, once))
+    before = (await connection.execute(named)).one_or_none()
+    if before is not None and (before.kind, before.amount, before.note) != (kind, amount, clean(note)):
+        message = f"this name was given to entry {before.number} of this key, which is another; use a new name"
+        raise Fault("conflict", message, field="Idempotency-Key", code="idempotency_key_reused")
+    return before is not None
+
+
+def _named(owner: str, once: str | None) -> str | None:
+    return None if once is None else hashlib.sha256(f"{owner} {once}".encode()).hexdigest()
+
+
 def _charges(since: float) -> Select[Any]:
-    """What each owner was charged since a time."""
+    """What each owner was charged since a time, less what was given back since."""
     spent = (-func.sum(entries.c.amount)).label("spent")
-    return select(entries.c.owner, spent).where((entries.c.kind == "charge") & (entries.c.at >= since))
+    return select(entries.c.owner, spent).where(entries.c.kind.in_(SPENT) & (entries.c.at >= since))
 
 
 def _within(owner: str | None, since: float | None, until: float | None) -> ColumnElement[bool]:
@@ -268,8 +295,11 @@ def _cells(entry: Entry) -> tuple[object, ...]:
 
 
 def _harmless(cell: object) -> object:
-    """A text that a spreadsheet would take for a formula, as text."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    """A text that some spreadsheet would take for a formula, as text: full-width and behind white space as well."""
+    if not isinstance(cell, str) or not cell:
+        return cell
+    first = unicodedata.normalize("NFKC", cell.lstrip()[:1])
+    return f"'{cell}" if cell[0] in "\t\r\n" or first in ("=", "+", "-", "@") else cell
 
 
 def _line(*cells: object) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, select, true
+from sqlalchemy import ColumnElement, String, bindparam, delete, func, select, true
 
+from ..address import keyless
 from ..faults import Fault
 from .database import Database
 from .prepared import Prepared, Writing
 from .tables import requests
+from .texts import clean
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +26,8 @@ EVERY = 0.25
 HELD = 10_000
 # Rows removed in one transaction.
 BATCH = 500
+# How a value says that it cannot be written, whatever the database does; one of them may have told it on.
+UNFIT = (ValueError, TypeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class Asked:
 
 
 _NAMES = tuple(Entry.__dataclass_fields__)
+_TEXTS = {name: each.type.length for name in _NAMES if isinstance((each := requests.c[name]).type, String)}
 _ADD = Prepared(
     lambda kind: requests.insert().values(
         {name: bindparam(f"new_{name}", type_=requests.c[name].type) for name in _NAMES}
@@ -102,16 +108,37 @@ class RequestLog:
                 log.warning("the request log waits: %s", fault)
 
     async def flush(self) -> None:
-        """Write what is held now."""
-        if not self._held:
+        """Write what is held now. A row that cannot be written keeps no other back."""
+        held = len(self._held)
+        if not held:
             return
-        rows = [{f"new_{name}": getattr(entry, name) for name in _NAMES} for entry in self._held]
+        try:
+            await self._write(self._held[:held])
+        except (Fault, *UNFIT) as error:
+            if not _unfit(error):
+                raise
+            await self._write_each(held)
+        else:
+            del self._held[:held]
+
+    async def _write_each(self, count: int) -> None:
+        """Write the first so many of what is held, each by itself; drop those that cannot be written."""
+        for _ in range(count):
+            try:
+                await self._write(self._held[:1])
+            except (Fault, *UNFIT) as error:
+                if not _unfit(error):
+                    raise
+                log.error("%s is left out of the request log, it cannot be written: %s", self._held[0].id, error)
+            del self._held[0]
+
+    async def _write(self, entries: Sequence[Entry]) -> None:
+        rows = [_row(entry) for entry in entries]
 
         async def written(connection: Writing) -> None:
             await _ADD.run_many(connection, rows)
 
         await self._database.write(written)
-        del self._held[: len(rows)]
 
     async def newest(self, asked: Asked, most: int) -> list[tuple[int, Entry]]:
         """The newest rows that fit, oldest of them first, each with its number."""
@@ -149,6 +176,41 @@ class RequestLog:
             count = await self._database.write(swept)
             removed += count
         return removed
+
+
+def _unfit(error: BaseException | None) -> bool:
+    """Whether a value is at fault; a driver, and what stands before it, tell that on in errors of their own."""
+    while error is not None and not isinstance(error, UNFIT):
+        error = getattr(error, "orig", None) or error.__cause__
+    return error is not None
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    """The values of a row as every database can hold them, and without keys."""
+    row = {name: getattr(entry, name) for name in _NAMES}
+    together = repr(list(row.values()))  # where a backslash stands for whatever cannot be printed
+    plain = together.isascii() and not ("\\" in together or "nan" in together or "inf" in together)
+    if not plain or keyless(together) != together:  # else there is no need to look into each
+        row |= {name: _fit(row[name]) for name in (*_TEXTS, "attempts", "usage")}
+    for name, longest in _TEXTS.items():
+        if longest is not None:
+            row[name] = row[name][:longest]
+    return {f"new_{name}": value for name, value in row.items()}
+
+
+def _fit(value: Any) -> Any:
+    """A text without keys, numbers as far as JSON has a word for them, and whatever holds them."""
+    match value:
+        case str():
+            return keyless(clean(value))
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {_fit(name): _fit(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_fit(each) for each in value]
+        case _:
+            return value
 
 
 def _entry(row: Any) -> Entry:

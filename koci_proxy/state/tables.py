@@ -126,7 +126,8 @@ holds = Table(
     Index("ix_holds_at", "at"),
 )
 
-# Only added to, never changed. A job is charged once.
+# Only added to, never changed. A job is charged once, and what an operator named is booked once: `once` is a digest of
+# the key and that name.
 entries = Table(
     "entries",
     metadata,
@@ -140,8 +141,10 @@ entries = Table(
     Column("pictures", Integer, nullable=False),
     Column("note", Text, nullable=False),
     Column("by", String(200), nullable=False),
+    Column("once", String(64)),
     Index("ix_entries_owner_at", "owner", "at"),
     Index("ix_entries_at", "at"),
+    Index("uq_entries_once", "once", unique=True),
 )
 
 # One row a call, read by operators: no picture, no key, and a prompt only where the house wants it.

@@ -16,6 +16,8 @@ from koci_proxy.types import Delivery, Job, Media, Note
 from koci_proxy.wire import Body, Json, Reply, base64, url
 from koci_proxy.words import complaint, from_vendor
 
+from ._turns import EARLIER, beyond
+
 _SLOT = "_input"  # in a kept conversation: the number of the job's input that stands here
 # No part of these runs over the beginning of another match: texts come from outside and may be megabytes long.
 _URI = r"data:image/[\w.+-]+;base64,[\w+/-]+={0,2}"
@@ -35,11 +37,19 @@ def objects(value: Any) -> list[Mapping[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """What a conversation asks for, and the conversation itself, named as in a job's options, if it says more."""
+    """What a conversation asks for, and the conversation itself if it says more; `lost` is what of that a vendor of
+    another shape never hears: (field, what it is).
+    """
 
     prompt: str
     inputs: tuple[Media, ...]
-    kept: tuple[str, list[Any]] | None
+    kept: list[Any] | None
+    lost: list[list[str]]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Both as a job's options."""
+        return ({"_messages": self.kept} if self.kept else {}) | ({"_lost": self.lost} if self.lost else {})
 
 
 def read(messages: Any) -> Talk:
@@ -56,11 +66,35 @@ def read(messages: Any) -> Talk:
     prompt = "\n".join(_texts(turns[last])) if last is not None else ""
     if not prompt.strip():
         raise Fault("bad_request", "messages: the last turn of the user holds no text to go by", field="messages")
-    if turns == [_plain_turn(prompt, len(inputs))]:
-        return Talk(prompt, tuple(inputs), None)
-    # A mere order of texts and pictures is no word of the app's: it is kept, but nobody need be told if it is lost.
-    bare = len(turns) == 1 and all(set(block) in ({_SLOT}, {"type", "text"}) for block in turns[0]["content"])
-    return Talk(prompt, tuple(inputs), ("_messages" if bare else "messages", turns))
+    plain = turns == [_plain_turn(prompt, len(inputs))]
+    return Talk(prompt, tuple(inputs), None if plain else turns, list(_lost(messages, last or 0)))
+
+
+_BOOKS = frozenset({"type", "cache_control"})  # what a block says of itself and of a cache: nobody misses that
+
+
+def _lost(messages: Sequence[Mapping[str, Any]], last: int) -> Iterator[list[str]]:
+    """What a conversation says beside its pictures and its last texts. Their mere order is no word of the app's."""
+    if any(_speaks(turn) for turn in messages[:last]):
+        yield ["messages", EARLIER]
+    for at, turn in enumerate(messages):
+        if at > last or turn.get("role") == "system":
+            yield [f"messages[{at}]", "a turn behind the prompt" if at > last else "system"]
+    now = messages[last]
+    yield from ([f"messages[{last}].{name}", ""] for name in beyond(now, {"role", "content"}))
+    for at, block in enumerate(now["content"] if isinstance(now["content"], list) else ()):
+        where, kind = f"messages[{last}].content[{at}]", block["type"]
+        if kind not in ("text", "image"):
+            yield [where, kind]
+        else:
+            yield from ([f"{where}.{name}", ""] for name in beyond(block, _BOOKS | {"text", "source"}))
+
+
+def _speaks(turn: Mapping[str, Any]) -> bool:
+    """Whether a turn is one of the talk and holds more than pictures."""
+    content = turn["content"]
+    more = isinstance(content, str) or any(block["type"] != "image" for block in content)
+    return more and turn.get("role") != "system"
 
 
 def _turn(turn: Any, where: str, inputs: list[Media]) -> dict[str, Any]:

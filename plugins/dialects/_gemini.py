@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from koci_proxy.wire import base64, url
 from koci_proxy.words import from_vendor
 
 from . import _gemini_files
+from ._turns import EARLIER, beyond
 
 _SNAKE = re.compile(r"(?<=[a-z0-9])_([a-z0-9])")
 # What lies under these keys belongs to the app's user: its names are not ours to fold.
@@ -46,11 +47,19 @@ def objects(value: Any) -> list[Mapping[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """What a conversation asks for, and the conversation itself, named as in a job's options, if it says more."""
+    """What a conversation asks for, and the conversation itself if it says more; `lost` is what of that a vendor of
+    another shape never hears: (field, what it is).
+    """
 
     prompt: str
     inputs: tuple[Media, ...]
-    kept: tuple[str, list[Any]] | None
+    kept: list[Any] | None
+    lost: list[list[str]]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Both as a job's options."""
+        return ({"_contents": self.kept} if self.kept else {}) | ({"_lost": self.lost} if self.lost else {})
 
 
 def read(contents: Any) -> Talk:
@@ -63,12 +72,22 @@ def read(contents: Any) -> Talk:
     prompt = "\n".join(_texts(turns[last])) if last is not None else ""
     if not prompt.strip():
         raise Fault("bad_request", "contents: the last turn of the user holds no text to go by", field="contents")
-    plain = [_plain_turn(prompt, len(inputs))]
-    if [{"role": "user", **turn} for turn in turns] == plain:
-        return Talk(prompt, tuple(inputs), None)
-    # A mere order of texts and pictures is no word of the app's: it is kept, but nobody need be told if it is lost.
-    bare = len(turns) == 1 and all(len(part) == 1 and (_SLOT in part or "text" in part) for part in turns[0]["parts"])
-    return Talk(prompt, tuple(inputs), ("_contents" if bare else "contents", turns))
+    plain = [{"role": "user", **turn} for turn in turns] == [_plain_turn(prompt, len(inputs))]
+    return Talk(prompt, tuple(inputs), None if plain else turns, list(_lost(turns, last or 0)))
+
+
+def _lost(turns: Sequence[Mapping[str, Any]], last: int) -> Iterator[list[str]]:
+    """What a conversation says beside its pictures and its last texts. Their mere order is no word of the app's."""
+    if any(set(part) != {_SLOT} for turn in turns[:last] for part in turn["parts"]):
+        yield ["contents", EARLIER]
+    yield from ([f"contents[{at}]", "a turn behind the prompt"] for at in range(last + 1, len(turns)))
+    yield from ([f"contents[{last}].{name}", ""] for name in beyond(turns[last], {"role", "parts"}))
+    for at, part in enumerate(turns[last]["parts"]):
+        where = f"contents[{last}].parts[{at}]"
+        if part.get("thought") is True:
+            yield [where, "a thought"]
+        else:
+            yield from ([f"{where}.{name}", ""] for name in beyond(part, {_SLOT, "text", "thought"}))
 
 
 def _turn(turn: Any, where: str, inputs: list[Media]) -> dict[str, Any]:

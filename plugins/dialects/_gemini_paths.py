@@ -43,6 +43,15 @@ class Route:
     vertex: bool = False
 
 
+def methods(tasks: frozenset[str] | None) -> list[str]:
+    """What can be asked of a model that does these tasks; everything where they are not known."""
+    if tasks is None:
+        return list(METHODS)
+    picture, film = tasks - {"video"}, "video" in tasks
+    wanted = {"predict": "generate" in tasks, "predictLongRunning": film}
+    return [method for method in METHODS if wanted.get(method, bool(picture))]
+
+
 def route(call: Call) -> Route:
     """What a request asks for. A method stands behind the last colon, and a model may hold slashes.
 

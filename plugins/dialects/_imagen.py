@@ -39,13 +39,14 @@ def parse(model: str, body: Body, dialect: str) -> Job:
     count, seed = asked.whole("sampleCount", 1, 10), asked.take("seed")
     notes = list(_gemini_config.raised("sampleImageSize", tier))
     notes += [] if count else [Note("sampleCount", "defaulted", f"{SAMPLES}, as Imagen does")]
-    asked.take("includeRaiReason")  # a refused picture is an error here, and that says why
+    reasons = asked.flag("includeRaiReason")
     size = sizes.tier_and_ratio(tier, ratio, asked.path("sampleImageSize"), asked.path("aspectRatio"))
     form = _gemini_config.form_of(output.text("mimeType"), output.path("mimeType"))
     compression = output.whole("compressionQuality", 0, 100)
     lost = [*map(asked.path, asked.rest()), *map(output.path, output.rest()), *whole.rest()]
     notes += [Note(name, "left out", "a word of Imagen alone") for name in lost]
     options: dict[str, Any] = {"_door": DOOR, "_modalities": ("IMAGE",)}
+    options |= {"_reasons": True} if reasons else {}
     options |= {f"{_gemini_config.CONFIG}.seed": seed} if seed is not None else {}
     return Job(
         model,
@@ -77,7 +78,14 @@ def named(field: str, job: Job) -> str:
     return NAMES.get(field, field)
 
 
-def render(result: Result) -> Reply:
-    """The pictures, each as base64 with its type."""
-    predictions = [{"mimeType": each.mime or "image/png", "bytesBase64Encoded": base64(each)} for each in result.media]
+def render(result: Result, job: Job) -> Reply:
+    """The pictures, each as base64 with its type; behind them, where the app wants to know, why others were refused.
+
+    Where all were refused the answer is an error, and that says why.
+    """
+    predictions: list[dict[str, Any]] = [
+        {"mimeType": each.mime or "image/png", "bytesBase64Encoded": base64(each)} for each in result.media
+    ]
+    if job.options.get("_reasons"):
+        predictions += [{"raiFilteredReason": why} for why in result.extras.get("refused", ())]
     return Reply(200, {}, Json({"predictions": predictions}))

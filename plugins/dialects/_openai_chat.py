@@ -7,7 +7,7 @@ each linked picture in Markdown too, as older relays do, for clients that show n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from koci_proxy import sizes
@@ -17,16 +17,11 @@ from koci_proxy.wire import Call, Frame, Json, Reply, data_uri, url
 
 from . import _names
 from . import _openai_talk as talk
-from ._openai_images import DIALECT, FORMATS, NAMES, picture_words
+from ._openai_images import DIALECT, FORMATS, NAMES, faithful, picture_words, unread
 
 END = b"data: [DONE]\n\n"
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-# These change nothing where a picture is made: a text's limits and chances, storage, and names of the app's own.
-SILENT = (
-    *("temperature", "top_p", "max_tokens", "max_completion_tokens", "presence_penalty", "frequency_penalty", "seed"),
-    *("store", "metadata", "service_tier", "logprobs", "top_logprobs", "prompt_cache_key"),
-)
 
 
 def parse(call: Call) -> Job:
@@ -39,11 +34,12 @@ def parse(call: Call) -> Job:
     stream = fields.flag("stream")
     count = fields.whole("n", 1, 10) or 1
     told = fields.take("stream_options")
-    size = _size(fields)
+    size, unsized = _size(fields)
     words = picture_words(fields)
     if fields.take("partial_images"):
         notes += (Note("partial_images", "left out", "a chat has no place for previews"),)
-    options, left = talk.left(fields.rest(), SILENT)
+    options, left = talk.left(fields.rest())
+    options, unkept = faithful(options, bool(wished.inputs))
     marks = {"_door": "chat"}
     if isinstance(told, Mapping) and told.get("include_usage"):
         marks["_usage"] = "asked"
@@ -59,7 +55,7 @@ def parse(call: Call) -> Job:
         dialect=DIALECT,
         options=options | marks,
         places=tuple(wished.places),
-        notes=wished.notes + notes + left,
+        notes=wished.notes + notes + unsized + left + unkept,
         **words,
     )
 
@@ -79,7 +75,19 @@ def _turn(message: Any, where: str) -> talk.Turn:
     texts = talk.texts_of(content, f"{where}.content", ("text",))
     given = [(part, f"{where}.content[{at}]") for at, part in enumerate(talk.parts(content, f"{where}.content"))]
     given += [(part, f"{where}.images[{at}]") for at, part in enumerate(talk.parts(message.get("images"), where))]
-    return talk.Turn(str(role), texts, tuple(_picture(part, at) for part, at in given if _is_picture(part, at)))
+    pictures = tuple(_picture(part, at) for part, at in given if _is_picture(part, at))
+    return talk.Turn(str(role), texts, pictures, _unread(message, given, where))
+
+
+def _unread(message: Mapping[str, Any], given: Sequence[tuple[Mapping[str, Any], str]], where: str) -> tuple[Note, ...]:
+    """A note of what else a message says; not of an answer's, which comes back as it was."""
+    if message.get("role") == "assistant":
+        return ()
+    notes = unread(message, where, ("role", "content", "images", "tool_call_id"))
+    for part, at in given:
+        link = part.get("image_url")
+        notes += unread(part, at, ("type", "text", "image_url", "index")) + unread(link, f"{at}.image_url", ("url",))
+    return notes
 
 
 def _is_picture(part: Mapping[str, Any], where: str) -> bool:
@@ -111,14 +119,22 @@ def _delivery(asked: Any) -> tuple[Delivery, tuple[Note, ...]]:
     return FORMATS[asked or "url"], ()
 
 
-def _size(fields: Fields) -> Size:
-    """`size` and `aspect_ratio`, or a gateway's `image_config`, which has both by other names."""
+def _size(fields: Fields) -> tuple[Size, tuple[Note, ...]]:
+    """`size` and `aspect_ratio`, or a gateway's `image_config`, which has both by other names; a note of what else
+    stands in that. What is said in both places must be the same.
+    """
     config = Fields(fields.take("image_config") or {}, "image_config")
-    inner = config.text("image_size"), config.text("aspect_ratio")
-    outer = fields.text("size"), fields.text("aspect_ratio")
-    if any(outer):
-        return sizes.tier_and_ratio(*outer)
-    return sizes.tier_and_ratio(*inner, "image_config.image_size", "image_config.aspect_ratio")
+    words = {"size": config.text("image_size"), "aspect_ratio": config.text("aspect_ratio")}
+    names = {"size": "image_config.image_size", "aspect_ratio": "image_config.aspect_ratio"}
+    for name, inner in words.items():
+        outer = fields.text(name)
+        if outer is None:
+            continue
+        if inner is not None and sizes.parse(inner, names[name]) != sizes.parse(outer, name):
+            raise bad(names[name], f"says {inner[:40]!r} where {name} says {outer[:40]!r}")
+        words[name], names[name] = outer, name
+    size = sizes.tier_and_ratio(words["size"], words["aspect_ratio"], names["size"], names["aspect_ratio"])
+    return size, unread(config.rest(), "image_config", ())
 
 
 def named(field: str, job: Job) -> str:

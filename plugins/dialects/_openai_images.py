@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from koci_proxy import sizes
 from koci_proxy.faults import Fault
 from koci_proxy.fields import Fields, bad, picture, pixels_of
-from koci_proxy.types import Delivery, Done, Event, Job, Media, Partial, Progress, Result
+from koci_proxy.types import Delivery, Done, Event, Job, Media, Note, Partial, Progress, Result
 from koci_proxy.wire import Call, Frame, Json, Reply, base64, url
 
 from . import _names
@@ -16,6 +16,7 @@ from . import _names
 DIALECT = "openai"
 PROMPT_CHARS = 32_000
 FORMATS: Mapping[str, Delivery] = {"url": "url", "b64_json": "base64"}
+UNREAD = "says nothing to a picture model"
 # What the house has another word for, on every path to a picture.
 NAMES: Mapping[str, str] = {"task": "model", "format": "output_format", "compression": "output_compression"}
 
@@ -24,29 +25,36 @@ def parse(call: Call, edit: bool) -> Job:
     """What the app wants. `Fault` bad_request names the field."""
     fields = Fields(call.body)
     prompt, model = fields.required("prompt", PROMPT_CHARS), fields.required("model")
-    inputs, places = _inputs(fields)
+    inputs, places, notes = _inputs(fields)
     if edit and not inputs:
         raise Fault("bad_request", "image is required", field="image", code="missing_required_parameter")
     mask = fields.take("mask")
     if mask is not None and not inputs:
         raise bad("mask", "needs a picture to lie over")
-    stream = fields.flag("stream")
-    mark = {"_events": "image_generation"} if inputs and not edit else {}
+    stream, partials = fields.flag("stream"), fields.whole("partial_images", 0, 3) or 0
+    mark: dict[str, Any] = {"_events": "image_generation"} if inputs and not edit else {}
+    mark |= {"markup": drawn} if (drawn := _markup(fields, bool(inputs), mask is not None)) else {}
+    notes += beside(mask, "mask") + unstreamed(partials, stream, "partial_images")
+    size = sizes.tier_and_ratio(fields.text("size"), fields.text("aspect_ratio"))
+    deliver = _delivery(fields.choice("response_format", FORMATS), stream)
+    count, words = fields.whole("n", 1, 10) or 1, picture_words(fields)
+    options, unkept = faithful(fields.rest(), bool(inputs))  # what is left by then
     return Job(
         model,
         prompt,
         task="edit" if inputs else "generate",
         inputs=inputs,
         mask=reference(mask, "mask") if mask is not None else None,
-        n=fields.whole("n", 1, 10) or 1,
-        size=sizes.tier_and_ratio(fields.text("size"), fields.text("aspect_ratio")),
-        deliver=_delivery(fields.choice("response_format", FORMATS), stream),
+        n=count,
+        size=size,
+        deliver=deliver,
         stream=stream,
-        partials=fields.whole("partial_images", 0, 3) or 0,
+        partials=partials if stream else 0,
         dialect=DIALECT,
         places=tuple(places),
-        **picture_words(fields),
-        options=fields.rest() | mark,  # what is left by then
+        options=options | mark,
+        notes=notes + unkept,
+        **words,
     )
 
 
@@ -68,13 +76,39 @@ def _delivery(asked: str | None, stream: bool) -> Delivery:
     return FORMATS[asked]
 
 
-def _inputs(fields: Fields) -> tuple[tuple[Media, ...], list[str]]:
+def unstreamed(partials: int, stream: bool, field: str) -> tuple[Note, ...]:
+    """A note of previews that have no stream to come in."""
+    return (Note(field, "left out", "only a stream has previews"),) if partials and not stream else ()
+
+
+def faithful(options: Mapping[str, Any], inputs: bool) -> tuple[dict[str, Any], tuple[Note, ...]]:
+    """(options, notes): without a picture nothing says how closely to keep to it, and vendors refuse the word."""
+    kept = {name: value for name, value in options.items() if inputs or name != "input_fidelity"}
+    gone = "input_fidelity" in options and "input_fidelity" not in kept
+    return kept, (Note("input_fidelity", "left out", "there is no picture to keep to"),) if gone else ()
+
+
+def _markup(fields: Fields, inputs: bool, mask: bool) -> Media | None:
+    """A picture laid over the first one, for models that know it."""
+    given = fields.take("markup")
+    if given is None:
+        return None
+    if not inputs or mask:
+        raise bad("markup", "cannot come with a mask" if mask else "needs a picture to lie over")
+    drawn = picture(given, "markup")
+    if drawn.data is None:
+        raise bad("markup", "must be the picture itself, not a link to it")
+    return drawn
+
+
+def _inputs(fields: Fields) -> tuple[tuple[Media, ...], list[str], tuple[Note, ...]]:
     """Reference pictures in order: `image` as files of a form come, `images` as JSON has them. With `images` the places
-    of all of them too."""
+    of all of them too; a note of what stands beside them."""
     given = {name: fields.several(name) for name in ("image", "images")}
     placed = [(f"{name}[{at}]", each) for name, values in given.items() for at, each in enumerate(values)]
     places = [f"{place}.image_url" if isinstance(each, Mapping) else place for place, each in placed]
-    return tuple(reference(each, place) for place, each in placed), places if given["images"] else []
+    pictures = tuple(reference(each, place) for place, each in placed)
+    return pictures, places if given["images"] else [], tuple(note for at, each in placed for note in beside(each, at))
 
 
 def named(field: str, job: Job) -> str:
@@ -96,6 +130,20 @@ def reference(value: Any, field: str) -> Media:
     if isinstance(link, Mapping):
         link = link.get("url")
     return picture(link, f"{field}.image_url")
+
+
+def beside(value: Any, field: str) -> tuple[Note, ...]:
+    """A note of each word that stands beside a picture's link."""
+    link = value.get("image_url") if isinstance(value, Mapping) else None
+    return unread(value, field, ("type", "image_url", "file_id")) + unread(link, f"{field}.image_url", ("url",))
+
+
+def unread(value: Any, field: str, known: Collection[str]) -> tuple[Note, ...]:
+    """A note of each word of an object that nobody reads; what is empty or `auto` asks for nothing."""
+    if not isinstance(value, Mapping):
+        return ()
+    names = [name for name, each in value.items() if name not in known and each not in (None, "", "auto", [], {})]
+    return tuple(Note(f"{field}.{name}", "left out", UNREAD) for name in names)
 
 
 def render(result: Result, job: Job) -> Reply:

@@ -19,15 +19,12 @@ from koci_proxy.wire import Call, Frame, Json, Reply, base64
 
 from . import _names
 from . import _openai_talk as talk
-from ._openai_images import DIALECT, NAMES, facts, picture_words, reference
+from ._openai_images import DIALECT, NAMES, beside, facts, faithful, picture_words, reference, unread, unstreamed
 
 TOOL = "image_generation"
 CALL = "image_generation_call"
-# These change nothing where a picture is made: a text's limits and chances, storage, and names of the app's own.
-SILENT = (
-    *("temperature", "top_p", "max_output_tokens", "max_tool_calls", "parallel_tool_calls", "store", "metadata"),
-    *("service_tier", "truncation", "include", "stream_options", "prompt_cache_key", "top_logprobs"),
-)
+# What OpenAI's tool draws with where it names no model: taken for a request's model that this house does not have.
+DRAWS = "gpt-image-2.6-sunburst"
 TEXTS = ("input_text", "output_text", "text", "refusal")
 PICTURES = ("input_image", "image_url")
 GONE = {
@@ -57,7 +54,7 @@ def parse(call: Call) -> Job:
     model = tool.text("model")
     notes = wished.notes + others
     if model is not None and model != mainline:
-        notes += (Note("model", "left out", f"no {mainline} here: the tool's model draws"),)
+        notes += (Note("model", "emulated", f"no {mainline} here: the tool's model draws"),)
     action = _action(tool, bool(wished.inputs))
     mask = tool.take("input_image_mask")
     if mask is not None and not wished.inputs:
@@ -66,8 +63,10 @@ def parse(call: Call) -> Job:
         *(tool.text("size"), tool.text("aspect_ratio"), tool.path("size"), tool.path("aspect_ratio"))
     )
     words, partials = picture_words(tool), tool.whole("partial_images", 0, 3) or 0
-    options, unsaid = _rest(tool, fields)
+    notes += beside(mask, tool.path("input_image_mask")) + unstreamed(partials, stream, tool.path("partial_images"))
+    options, unsaid = _rest(tool, fields, bool(wished.inputs))
     marks = {"_door": "responses", "_model": mainline} | ({"_tool": at} if at else {})
+    marks |= {"_else": DRAWS} if model is None else {}
     return Job(
         model or mainline,
         wished.prompt,
@@ -114,10 +113,11 @@ def _action(tool: Fields, inputs: bool) -> tuple[Note, ...]:
     return ()
 
 
-def _rest(tool: Fields, fields: Fields) -> tuple[dict[str, Any], tuple[Note, ...]]:
+def _rest(tool: Fields, fields: Fields, inputs: bool) -> tuple[dict[str, Any], tuple[Note, ...]]:
     """What is said beside the picture. Words of the tool go on to a vendor of this shape, as on the Images paths."""
-    options, notes = talk.left(fields.rest(), SILENT)
-    return options | tool.rest(), notes
+    options, notes = talk.left(fields.rest())
+    options, unkept = faithful(options | tool.rest(), inputs)
+    return options, notes + unkept
 
 
 # --- the input ------------------------------------------------------------------------------------------------------
@@ -153,7 +153,13 @@ def _turn(item: Any, where: str) -> talk.Turn:
     texts = talk.texts_of(content, f"{where}.content", TEXTS[:3])
     given = [(part, f"{where}.content[{at}]") for at, part in enumerate(talk.parts(content, f"{where}.content"))]
     pictures = tuple((f"{at}.image_url", reference(part, at)) for part, at in given if _shows(part, at))
-    return talk.Turn(str(item.get("role") or "user"), texts, pictures)
+    role = str(item.get("role") or "user")
+    if role == "assistant":  # an answer's words come back as they were
+        return talk.Turn(role, texts, pictures)
+    notes = unread(item, where, ("type", "role", "content", "id", "status"))
+    for part, at in given:
+        notes += beside({name: each for name, each in part.items() if name != "text"}, at)
+    return talk.Turn(role, texts, pictures, notes)
 
 
 def _shows(part: Mapping[str, Any], where: str) -> bool:

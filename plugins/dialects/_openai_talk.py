@@ -16,20 +16,27 @@ from koci_proxy.faults import Fault
 from koci_proxy.fields import bad
 from koci_proxy.types import Job, Media, Note
 
+from ._openai_images import UNREAD
+from ._turns import EARLIER
+
 PROMPT_CHARS = 32_000
 SYSTEM = ("system", "developer")
 # What goes with a wish for a picture to a vendor of this shape; any other word of a conversation does not.
 PASSED = ("moderation", "user", "safety_identifier", "input_fidelity", "complexity")
+# What only a model that talks is asked: a vendor whose pictures come of such a one may know it.
+TUNED = ("seed", "temperature", "top_p")
+_AT = re.compile(r"\[\d+\]")
 _LINK = re.compile(r"!\[[^\]]*\]\((https?://[^\s)]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one side said and showed: each picture with its place in the body."""
+    """What one side said and showed: each picture with its place in the body; a note of each word beside."""
 
     role: str
     texts: tuple[str, ...] = ()
     pictures: tuple[tuple[str, Media], ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,20 @@ def wish(turns: Sequence[Turn], where: str) -> Wish:
         raise bad(where, f"must come to a prompt of at most {PROMPT_CHARS} characters, not {len(prompt)}")
     notes = [Note(where, "emulated", "what the system says stands before the prompt")] if system else []
     if _texts(before):
-        notes.append(Note(where, "left out", "the words of earlier turns: the prompt is what the user said last"))
+        notes.append(Note(where, "left out", EARLIER))
+    notes += _first_of_each(note for turn in turns for note in turn.notes)
     pictures = [each for turn in (*before, *asked) for each in turn.pictures]
     shown = {media.url for _, media in pictures}
     pictures[:0] = [(where, Media(url=link)) for link in _linked(before) if link not in shown]
     return Wish(prompt, tuple(media for _, media in pictures), tuple(place for place, _ in pictures), tuple(notes))
+
+
+def _first_of_each(notes: Iterable[Note]) -> list[Note]:
+    """One note of each word, with the first place where it stands: a conversation may hold hundreds."""
+    found: dict[str, Note] = {}
+    for note in notes:
+        found.setdefault(_AT.sub("[]", note.field), note)
+    return list(found.values())
 
 
 def _texts(turns: Iterable[Turn]) -> list[str]:
@@ -74,15 +90,10 @@ def _linked(turns: Sequence[Turn]) -> list[str]:
     return list(dict.fromkeys(link for text in (answers[-1].texts if answers else ()) for link in _LINK.findall(text)))
 
 
-def left(rest: Mapping[str, Any], silent: Iterable[str], under: str = "") -> tuple[dict[str, Any], tuple[Note, ...]]:
-    """(options, notes): of the fields nobody took, those a vendor of this shape is sent, and a note of each other one.
-
-    `silent` say nothing about the picture or the answer, so that nothing is lost with them.
-    """
-    options = {name: value for name, value in rest.items() if name in PASSED}
-    quiet = {*PASSED, *silent}
-    notes = [Note(under + name, "left out", "says nothing to a picture model") for name in rest if name not in quiet]
-    return options, tuple(notes)
+def left(rest: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Note, ...]]:
+    """(options, notes): of the fields nobody took, those that a vendor may know, and a note of each other one."""
+    options = {name: value for name, value in rest.items() if name in (*PASSED, *TUNED)}
+    return options, tuple(Note(name, "left out", UNREAD) for name in rest if name not in options)
 
 
 def number(job: Job) -> str:

@@ -8,14 +8,15 @@ every official client keeps. Beyond Anthropic's own words the door takes those o
 response_format, where b64_json asks for image blocks in base64; then no link is named.
 
 A conversation is a prompt (the texts of the last turn of the user) and pictures in order, those of earlier turns first.
-What more there is stands in the job's options, so that a vendor of this shape gets the conversation as it was. A
+What more there is stands in the job's options, so that a vendor of this shape gets the conversation as it was. Both
+versions of the API are spoken towards apps; the newer one no longer has `temperature`, `top_p` and `top_k`. A
 refused request is 400 invalid_request_error with `details.error_code` content_refused: a 200 with stop_reason "refusal"
 would look like a success to most programs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -45,7 +46,9 @@ WORDS = {
     "background": "background",
     "style": "style",
 }
-VERSION = "2023-06-01"  # of the API, as relays know it; a provider's `headers` may say another
+VERSION = "2023-06-01"  # of the API, as relays know it; a provider's `wire: {version: …}` may say another
+# What a version of the API took away: from it on, whoever sends one of these is refused.
+GONE = {"2026-10-21": frozenset({"temperature", "top_p", "top_k"})}
 MAX_TOKENS = 4096  # for an app of another dialect, which has no such word
 PAGE = 1000  # models on a page at most, and where the app does not say; Anthropic's own default is 20
 
@@ -89,8 +92,10 @@ def parse(call: Call) -> Job | Listing | Reply:
         "deliver": FORMATS[fields.choice("response_format", FORMATS) or "url"],
         "stream": fields.flag("stream"),
     }
-    # max_tokens says nothing about a picture: a vendor of this shape gets it, no other loses anything with it.
-    options = fields.rest() | ({"_max_tokens": limit} if limit else {}) | dict([talk.kept] if talk.kept else [])
+    # These say nothing about a picture: a vendor of this shape gets them, no other loses anything with them.
+    quiet = {"_max_tokens": limit, "_cache_control": fields.take("cache_control")}
+    options = {name: value for name, value in quiet.items() if value} | talk.options
+    options = fields.rest() | options
     return Job(
         model,
         talk.prompt,
@@ -233,6 +238,19 @@ def _model(name: str) -> dict[str, Any]:
 # --- towards a vendor -----------------------------------------------------------------------------------------------
 
 
+def words(job: Job, target: Target) -> Collection[str]:
+    """The app's extra words that will be sent: those of an app of this shape, but for what the vendor's version of the
+    API has no more."""
+    if job.dialect != NAME:
+        return ()
+    gone = (names for version, names in GONE.items() if _version(target) >= version)
+    return job.options.keys() - frozenset().union(*gone)
+
+
+def _version(target: Target) -> str:
+    return str(target.wire.get("version", VERSION))
+
+
 def encode(job: Job, target: Target) -> Call:
     """The vendor's call. An app of this shape gets all its words through, and its conversation as it was."""
     own = job.options if job.dialect == NAME else {}
@@ -241,15 +259,16 @@ def encode(job: Job, target: Target) -> Call:
     words: dict[str, Any] = {
         "model": target.model,
         "max_tokens": own.get("_max_tokens") or MAX_TOKENS,
-        "messages": _anthropic.written(job, own.get("messages") or own.get("_messages")),
+        "messages": _anthropic.written(job, own.get("_messages")),
+        "cache_control": own.get("_cache_control"),
         "size": size,
         "aspect_ratio": ratio,
         "n": job.n if job.n > 1 else None,
         **{name: getattr(job, field) for field, name in WORDS.items() if field in takes},
     }
-    rest = {name: respelled(value) for name, value in own.items() if not name.startswith("_") and name != "messages"}
+    rest = {name: respelled(value) for name, value in own.items() if not name.startswith("_")}
     body = {name: value for name, value in words.items() if value is not None} | rest
-    return Call("POST", "messages", headers={"anthropic-version": VERSION}, body=Json(body))
+    return Call("POST", "messages", headers={"anthropic-version": _version(target)}, body=Json(body))
 
 
 def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:

@@ -5,7 +5,7 @@ Films are tasks, in `_ark_video` and `_ark_video_vendor`; here is what both have
 Read off Ark's pages as catalogues of June 2026 have them, and recorded requests of volcengine-python-sdk 5.0.54, which
 sends every unset field as null. A size is a tier or WxH, never a tier with a ratio: with a tier alone the model takes
 the ratio from the prompt, so a vendor is sent pixels. Ark marks pictures unless told not to: we always tell. Its
-streams hold whole pictures, no previews, so we ask vendors for none; towards an app the stream is made of what came.
+streams hold whole pictures, no previews: each is passed on as soon as it is done.
 """
 
 from __future__ import annotations
@@ -16,7 +16,21 @@ from typing import Any
 from koci_proxy import sizes
 from koci_proxy.faults import Fault
 from koci_proxy.fields import Fields, linked, pixels_of, received, respelled
-from koci_proxy.types import Delivery, Done, Event, Job, Listing, Lookup, Media, Note, Result, Size, Target, Ticket
+from koci_proxy.types import (
+    Delivery,
+    Done,
+    Event,
+    Job,
+    Listing,
+    Lookup,
+    Made,
+    Media,
+    Note,
+    Result,
+    Size,
+    Target,
+    Ticket,
+)
 from koci_proxy.wire import Call, Frame, Json, Reply, base64, url
 from koci_proxy.words import (
     Complaint,
@@ -149,20 +163,30 @@ def frame(event: Event, job: Job) -> tuple[Frame, ...]:
     """One frame for each finished picture, one for each that failed, one that ends them. Previews have no word here."""
     if not isinstance(event, Done):
         return ()
-    result = event.result
-    whole = [_frame("partial_succeeded", job, result, at, _entry(each, job)) for at, each in enumerate(result.media)]
-    failed = [
-        _frame("partial_failed", job, result, at, {"error": each})
-        for at, each in enumerate(_failures(result), start=len(whole))
+    result, created = event.result, event.result.created
+    whole = [
+        _frame("partial_succeeded", job, created, at, _entry(each, job))
+        for at, each in enumerate(result.media)
+        if at not in event.shown
     ]
-    return (*whole, *failed, _frame("completed", job, result, None, {"usage": _counted(result)}))
+    failed = [
+        _frame("partial_failed", job, created, at, {"error": each})
+        for at, each in enumerate(_failures(result), start=len(result.media))
+    ]
+    # The headers of a stream that has begun can carry no notes.
+    notes = {"notes": [str(note) for note in result.notes]} if result.notes else {}
+    return (*whole, *failed, _frame("completed", job, created, None, {"usage": _counted(result), **notes}))
 
 
-def _frame(name: str, job: Job, result: Result | None, index: int | None, more: Mapping[str, Any]) -> Frame:
-    created = (result.created if result else None) or 0
+def made(event: Made, job: Job) -> tuple[Frame, ...]:
+    """The frame of a picture that is done while others of its set are still under way."""
+    return (_frame("partial_succeeded", job, event.created, event.index, _entry(event.media, job)),)
+
+
+def _frame(name: str, job: Job, created: int | None, index: int | None, more: Mapping[str, Any]) -> Frame:
     kind = f"image_generation.{name}"
     place = {} if index is None else {"image_index": index}
-    return Frame(kind, {"type": kind, "model": job.model, "created": created, **place, **more})
+    return Frame(kind, {"type": kind, "model": job.model, "created": created or 0, **place, **more})
 
 
 def fail(fault: Fault) -> Reply:
@@ -189,6 +213,13 @@ def catalogue(models: Sequence[str], listing: Listing) -> Reply:
 # --- towards Ark ----------------------------------------------------------------------------------------------------
 
 
+def left_out(job: Job, target: Target) -> tuple[Note, ...]:
+    """Previews: a stream has none."""
+    if not (job.stream and job.partials and target.card.stream):
+        return ()
+    return (Note("partial_images", "left out", "this model's upstream sends no previews"),)
+
+
 def encode(job: Job, target: Target) -> Call:
     """The vendor's call.
 
@@ -205,6 +236,7 @@ def encode(job: Job, target: Target) -> Call:
         "response_format": "url" if job.deliver == "url" else "b64_json",
         "watermark": False,
         "output_format": job.format if "format" in target.card.takes else None,
+        "stream": True if job.stream and target.card.stream else None,
     }
     if job.dialect == NAME:
         body |= {name: respelled(value) for name, value in job.options.items() if not name.startswith("_")}
@@ -237,14 +269,37 @@ def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
         failed.append(complaint(body))
     if not media:
         raise refusal(reply.status, failed[0] if failed else Complaint())
+    return Result(media, usage=_usage(body.get("usage")), created=_time(body), **_failing(failed))
+
+
+def _time(body: Mapping[str, Any]) -> int | None:
     created = body.get("created")
-    return Result(
-        media,
-        usage=_usage(body.get("usage")),
-        notes=tuple(Note("n", "left out", f"a picture failed: {_told(said)}") for said in failed),
-        created=int(created) if isinstance(created, (int, float)) and created > 0 else None,
-        extras={"failures": tuple(_failure(said) for said in failed)} if failed else {},
-    )
+    return int(created) if isinstance(created, (int, float)) and created > 0 else None
+
+
+def _failing(failed: Sequence[Complaint]) -> dict[str, Any]:
+    """What a result says of the pictures of a set that failed."""
+    notes = tuple(Note("n", "left out", f"a picture failed: {_told(said)}") for said in failed)
+    return {"notes": notes, "extras": {"failures": tuple(_failure(said) for said in failed)}} if failed else {}
+
+
+def event(frame: Frame, job: Job, target: Target) -> Event | Made | None:
+    """What one event of Ark's stream says: a picture that is done or has failed, or the usage that ends it all.
+
+    Raises `Fault` by Ark's code where it was the only picture, or the error is about the stream.
+    """
+    data = frame.data
+    if not isinstance(data, Mapping):
+        return None
+    name = str(data.get("type") or frame.event or "").rpartition(".")[2]
+    if data.get("error"):
+        said = complaint(data)
+        if name != "partial_failed" or job.options.get("sequential_image_generation") != "auto":
+            raise refusal(200, said)
+        return Done(Result((), **_failing([said])), fault=refusal(200, said))
+    if name == "partial_succeeded":
+        return Made(received(data.get("b64_json") or data.get("url"), 200), created=_time(data))
+    return Done(Result((), usage=_usage(data.get("usage")), created=_time(data))) if name == "completed" else None
 
 
 def _failure(said: Complaint) -> dict[str, str]:

@@ -117,8 +117,9 @@ def _unplaceable(job: Job, target: Target, names: Collection[str]) -> None:
         raise Fault("bad_request", f"{target.model} takes no mask", field="mask")
 
 
-def _left_out(job: Job, target: Target, wire: Mapping[str, Any]) -> tuple[Note, ...]:
+def left_out(job: Job, target: Target) -> tuple[Note, ...]:
     """What the app asked for and no template says; what the vendor's `map` names has been thought of."""
+    wire = _wire(target)
     names = template.named(wire.get("request")) | wire.get("map", {}).keys()
     asked: dict[str, bool] = {name: getattr(job, name) is not None for name in FIELDS}
     asked |= {"prompt": bool(job.prompt), "n": job.n > 1}
@@ -139,7 +140,7 @@ def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
     """
     wire = _wire(target)
     if isinstance(reply.body, Raw) and isinstance(reply.body.content, Media) and reply.status < 300:
-        return Result((reply.body.content,), notes=_left_out(job, target, wire))
+        return Result((reply.body.content,))
     body = answer(reply)
     found = wire.get("answer", {})
     if reply.status >= 300 or _holds(found.get("ok"), body) is False:
@@ -147,10 +148,10 @@ def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
     if not isinstance(body, (Mapping, list)):
         raise from_vendor("garbled", None, status=reply.status)
     ticket = _ticket(body, wire) if "poll" in wire else None
-    return ticket or _result(body, reply.status, found, _left_out(job, target, wire))
+    return ticket or _result(body, reply.status, found)
 
 
-def _result(body: Any, status: int, found: Mapping[str, Any], notes: tuple[Note, ...]) -> Result:
+def _result(body: Any, status: int, found: Mapping[str, Any]) -> Result:
     media = tuple(_media(each, status) for each in _first(body, found.get("pictures", [])))
     if not media:
         raise from_vendor("empty", _told(body, found)[0], status=status)
@@ -161,7 +162,6 @@ def _result(body: Any, status: int, found: Mapping[str, Any], notes: tuple[Note,
         media,
         text=text if isinstance(text, str) else "",
         usage={name: int(count) for name, count in counted.items() if count is not None},
-        notes=notes,
         created=int(created) if created and created > 0 else None,
     )
 

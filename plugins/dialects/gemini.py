@@ -13,7 +13,7 @@ own, an operation that is asked after, and there a refusal is told as Google tel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -116,7 +116,7 @@ def _content(call: Call, route: _gemini_paths.Route) -> Job:
     options = wanted.options | {f"{CONFIG}.{name}": value for name, value in config.rest().items()} | whole.rest()
     options |= {"_modalities": modalities} if modalities != MODALITIES else {}
     options |= {"_array": True} if stream and not sse else {}
-    options |= dict([talk.kept]) if talk.kept else {}
+    options |= talk.options
     return Job(
         route.name,
         talk.prompt,
@@ -161,13 +161,13 @@ def named(field: str, job: Job) -> str:
 
 def _kept(job: Job) -> Any:
     """The conversation of an app of this shape."""
-    return job.options.get("contents") or job.options.get("_contents")
+    return job.options.get("_contents")
 
 
 def render(result: Result, job: Job) -> Reply:
     """The answer to an app: pictures, then text. Asked for several, each picture is a candidate of its own."""
     if job.options.get("_door") == _imagen.DOOR:
-        return _imagen.render(result)
+        return _imagen.render(result, job)
     body = _answer(result, job)
     return Reply(200, {}, Json([body] if job.options.get("_array") else body))
 
@@ -260,17 +260,35 @@ def _error(fault: Fault) -> dict[str, Any]:
 def catalogue(models: Sequence[str], listing: Listing) -> Reply:
     """All models, or the one asked for; `Fault` not_found with the nearest name."""
     if listing.model is None:
-        return Reply(200, {}, Json({"models": [_model(name) for name in models]}))
+        return Reply(200, {}, Json({"models": [_model(name, listing) for name in models]}))
     if listing.model not in models:
         raise no_such_model(listing.model, models)
-    return Reply(200, {}, Json(_model(listing.model)))
+    return Reply(200, {}, Json(_model(listing.model, listing)))
 
 
-def _model(name: str) -> dict[str, Any]:
-    return {"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": list(_gemini_paths.METHODS)}
+def _model(name: str, listing: Listing) -> dict[str, Any]:
+    methods = _gemini_paths.methods(listing.tasks.get(name))
+    return {"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": methods}
 
 
 # --- towards Google -------------------------------------------------------------------------------------------------
+
+
+# What apps of other shapes call a number of the generation config. It knows no other word of theirs.
+_SHARED = {"seed": "seed", "temperature": "temperature", "top_p": "topP"}
+_SEEDS = range(2**31)
+
+
+def words(job: Job, target: Target) -> Collection[str]:
+    """The app's extra words that are sent: all of an app of this shape, of any other the numbers that both have."""
+    return job.options if job.dialect == NAME else _shared(job)
+
+
+def _shared(job: Job) -> dict[str, Any]:
+    if job.dialect == NAME or job.task == "video":
+        return {}
+    said = {name: job.options[name] for name in _SHARED if type(job.options.get(name)) in (int, float)}
+    return {name: each for name, each in said.items() if name != "seed" or each in _SEEDS}
 
 
 def encode(job: Job, target: Target) -> Call:
@@ -284,10 +302,11 @@ def encode(job: Job, target: Target) -> Call:
     tier, ratio = size_words(job.size, target.card.size.wire)
     image = {**config.pop("imageConfig", {}), **({"aspectRatio": ratio} if ratio else {})}
     image |= {"imageSize": tier} if tier else {}
+    config |= {_SHARED[name]: value for name, value in _shared(job).items()}
     config["responseModalities"] = list(options.get("_modalities") or MODALITIES)
     config |= {"imageConfig": image} if image else {}
     config |= {"candidateCount": job.n} if job.n > 1 else {}
-    rest = {name: value for name, value in options.items() if not name.startswith((inside, "_")) and name != "contents"}
+    rest = {name: value for name, value in options.items() if not name.startswith((inside, "_"))}
     body = {"contents": _gemini.written(job, kept), **rest, CONFIG: config}
     return Call("POST", f"models/{target.model}:generateContent", body=Json(body))
 

@@ -3,7 +3,8 @@
 A model is its `model_key`. Every answer that is no picture is `{code, message, data}`; towards us its errors may come
 under HTTP 200, ours carry the code as their HTTP status too. At the vendor the host decides whether an answer comes at
 once, and both have the same path; here it is the path: sync/v1/create and async/v1/create. Read off the code of several
-public clients, since its own pages could not be read; `models` and JSON bodies are extensions of this house.
+public clients, since its own pages could not be read; `models` and JSON bodies are extensions of this house. ASSUMED: a
+balance is `data.score`, which no source shows; here it is the caller's credits.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from koci_proxy.blame import default_kind
 from koci_proxy.faults import Fault
 from koci_proxy.fields import Fields, bad, picture, size_words
 from koci_proxy.types import (
+    Balance,
     Delivery,
     Done,
     Event,
@@ -80,14 +82,13 @@ def _route(call: Call) -> str:
     return name
 
 
-def parse(call: Call) -> Job | Listing | Lookup:
+def parse(call: Call) -> Job | Balance | Listing | Lookup:
     """What the app wants. `Fault` bad_request names the field."""
     path = _route(call)
     if path == "models":
         return Listing(call.path.strip("/").partition("models")[2].strip("/") or None)
     if path == "score":
-        # Which fields the vendor answers here is written nowhere: a made-up body would be read as a balance of nought.
-        raise Fault("not_found", "the balance of points cannot be asked for here")
+        return Balance()
     fields = Fields(call.body)
     if path == "async/query":
         return _lookup(fields)
@@ -174,6 +175,13 @@ def _envelope(message: str, data: Any) -> Reply:
     return Reply(200, {}, Json({"code": _koukoutu.GOOD, "message": message, "data": data}))
 
 
+def balance(credits: int | None) -> Reply:
+    """The caller's credits as points; null where nothing limits it, for a number would be read as what is left."""
+    if credits is None:
+        return _envelope("unlimited", {"score": None})
+    return _envelope("success", {"score": credits // 1000 if credits % 1000 == 0 else credits / 1000})
+
+
 def accepted(state: JobState) -> Reply:
     """The answer to a create that is not waited for: the number to ask after it by."""
     return _envelope("success", {"task_id": int(state.number)})
@@ -234,6 +242,13 @@ def catalogue(models: Sequence[str], listing: Listing) -> Reply:
 # --- towards Koukoutu -----------------------------------------------------------------------------------------------
 
 
+def left_out(job: Job, target: Target) -> tuple[Note, ...]:
+    """A cut-out takes no words; doors that cannot ask without any must not think they were heeded."""
+    if job.prompt and target.model not in _koukoutu.PROMPTED:
+        return (Note("prompt", "left out", f"{target.model} takes none"),)
+    return ()
+
+
 def encode(job: Job, target: Target) -> Call:
     """The vendor's call; `wire: {mode: async}` in the provider's file says that it answers with a task.
 
@@ -290,7 +305,7 @@ def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
     Raises `Fault` by the `code` of the body, which may come under HTTP 200.
     """
     if isinstance(reply.body, Raw) and isinstance(reply.body.content, Media) and reply.status < 300:
-        return Result((reply.body.content,), notes=_notes(job, target))
+        return Result((reply.body.content,))
     body = answer(reply)
     if not isinstance(body, Mapping):
         kind = "garbled" if reply.status < 300 else default_kind(reply.status)
@@ -300,24 +315,24 @@ def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
     data = body.get("data")
     data = data if isinstance(data, Mapping) else {}
     if data.get("state") is not None:
-        return _looked(data, job, target)
+        return _looked(data, target)
     task = _koukoutu.number(data.get("task_id"))
     if task is not None:
         return Ticket({"task_id": task}, None, _every(target))
     link = data.get("result_file")
     if not link:
         raise from_vendor("empty", complaint(body).words, status=reply.status)
-    return Result((_media(link),), notes=_notes(job, target))
+    return Result((_media(link),))
 
 
-def _looked(data: Mapping[str, Any], job: Job, target: Target) -> Result | Ticket:
+def _looked(data: Mapping[str, Any], target: Target) -> Result | Ticket:
     """The state of a task. A task that is done but has no file yet is still under way: seen by those who poll it."""
     state = _koukoutu.number(data.get("state"))
     if state == 2:
         raise _koukoutu.failure(data.get("message"))
     link = data.get("result_file")
     if state == 1 and link:
-        return Result((_media(link),), notes=_notes(job, target))
+        return Result((_media(link),))
     return Ticket({}, _koukoutu.percent(data.get("progress")), _every(target))
 
 
@@ -331,10 +346,3 @@ def _media(link: Any) -> Media:
         return picture(link, "result_file")
     except Fault as fault:
         raise from_vendor("garbled", fault.message, status=200) from fault
-
-
-def _notes(job: Job, target: Target) -> tuple[Note, ...]:
-    """A cut-out takes no words; doors that cannot ask without any must not think they were heeded."""
-    if job.prompt and target.model not in _koukoutu.PROMPTED:
-        return (Note("prompt", "left out", f"{target.model} takes none"),)
-    return ()

@@ -1,9 +1,10 @@
 """The LinkAI shape, towards apps and towards LinkAI: one path for new pictures and for edits, sizes as tier and ratio.
 
-Read off LinkAI's own page on its picture API. There is no `n`, no stream, no mask; pictures come as links. Towards apps
-the statuses are LinkAI's where it has one: 406 is *out of credit* and 409 *refused by moderation* (sent with
-`x-should-retry: false`, since clients repeat a 409). An unknown model is 404 with the nearest name, as on every door of
-this house, not LinkAI's 402. `response_format: b64_json` is an extension.
+Read off LinkAI's own page on its picture API. There is no `n` and no stream; pictures come as links. It ignores what it
+does not know without a word, so none is sent to it: they are left out here, with a note. Towards apps the statuses are
+LinkAI's where it has one: 406 is *out of credit* and 409 *refused by moderation* (sent with `x-should-retry: false`,
+since clients repeat a 409). An unknown model is 404 with the nearest name, as on every door of this house, not LinkAI's
+402. `response_format: b64_json` and `mask` are extensions.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from koci_proxy import sizes
 from koci_proxy.blame import default_kind
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, linked, received, respelled, size_words
+from koci_proxy.fields import Fields, bad, linked, picture, received, size_words
 from koci_proxy.types import Delivery, Done, Event, Job, Listing, Note, Result, Target, Ticket
 from koci_proxy.wire import Call, Frame, Json, Reply, base64, url
 from koci_proxy.words import answer, complaint, from_vendor, no_such_model, no_such_path, retry_headers, wrong_method
@@ -26,6 +27,8 @@ DELIVER: Delivery = "url"
 
 PATHS = {"images/generations": "POST", "models": "GET"}
 FORMATS: Mapping[str, Delivery] = {"url": "url", "b64_json": "base64"}
+# What asks for nothing but what is done anyway: SDKs of OpenAI's shape send these to every base URL.
+NOTHING: Mapping[str, Any] = {"n": 1, "stream": False}
 TYPE = "invalid_request_error"  # the only type LinkAI's page shows, for every status
 
 
@@ -54,17 +57,21 @@ def parse(call: Call) -> Job | Listing:
     fields = Fields(call.body)
     prompt, model = fields.required("prompt"), fields.required("model")
     inputs = fields.pictures("images")
+    mask = fields.take("mask")
+    if mask is not None and not inputs:
+        raise bad("mask", "needs a picture to lie over")
     form = fields.choice("response_format", FORMATS) or "url"
     return Job(
         model,
         prompt,
         task="edit" if inputs else "generate",
         inputs=inputs,
+        mask=picture(mask, "mask") if mask is not None else None,
         size=sizes.tier_and_ratio(fields.text("size"), fields.text("aspect_ratio")),
         quality=fields.text("quality"),
         deliver=FORMATS[form],
         dialect=NAME,
-        options=fields.rest(),
+        options={name: value for name, value in fields.rest().items() if value != NOTHING.get(name, ())},
         notes=() if form == "url" else (Note("response_format", "emulated", "b64_json is an extension of this house"),),
     )
 
@@ -118,6 +125,11 @@ def catalogue(models: Sequence[str], listing: Listing) -> Reply:
 # --- towards LinkAI -------------------------------------------------------------------------------------------------
 
 
+def words(job: Job, target: Target) -> tuple[str, ...]:
+    """None of an app's further words, not of one that speaks this dialect either: they would be ignored unseen."""
+    return ()
+
+
 def encode(job: Job, target: Target) -> Call:
     """The vendor's call. What is `auto` is left out: whether that word may be sent is written nowhere."""
     size, ratio = size_words(job.size, target.card.size.wire)
@@ -129,8 +141,6 @@ def encode(job: Job, target: Target) -> Call:
         "aspect_ratio": ratio,
         "quality": job.quality if "quality" in target.card.takes else None,
     }
-    if job.dialect == NAME:
-        body |= {name: respelled(value) for name, value in job.options.items() if not name.startswith("_")}
     return Call(
         "POST", "images/generations", body=Json({name: each for name, each in body.items() if each is not None})
     )

@@ -11,7 +11,7 @@ their own paths under `videos`, and are never waited for: an app asks after them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +22,7 @@ from koci_proxy.words import no_such_model, no_such_path, retry_headers, wrong_m
 
 from . import _openai_chat, _openai_images, _openai_responses, _openai_vendor, _openai_videos, _openai_videos_vendor
 from ._openai_errors import error
+from ._openai_talk import TUNED
 from ._openai_vendor import event as event
 from ._openai_videos import accepted as accepted
 from ._openai_videos import deleted as deleted
@@ -49,6 +50,12 @@ SCHEMAS = {
     "responses": "openai-responses",
 }
 _DOORS: dict[str, ModuleType] = {"chat": _openai_chat, "responses": _openai_responses}
+# What an app says for its own books, or of texts' lengths: that it is left out changes nothing about a picture.
+BOOKS = (
+    *("user", "safety_identifier", "store", "metadata", "service_tier", "prompt_cache_key", "include", "truncation"),
+    *("max_tokens", "max_completion_tokens", "max_output_tokens", "logprobs", "top_logprobs", "stream_options"),
+    *("parallel_tool_calls", "max_tool_calls"),
+)
 # Paths of OpenAI's that are not served: the first words of each, and what to use instead.
 _UNSERVED = {
     ("files",): "there is no file store here: send a picture as an http(s) link or a data URI in `image_url`, "
@@ -169,6 +176,16 @@ def _model(name: str) -> dict[str, Any]:
 
 def _side(job: Job) -> ModuleType:
     return _openai_videos_vendor if job.task == "video" else _openai_vendor
+
+
+def words(job: Job, target: Target) -> Collection[str]:
+    """The app's extra words that are sent: all of an app of this shape, but for what a chat asks of a model that talks.
+
+    The Images API of no vendor knows that.
+    """
+    if job.dialect != NAME:
+        return ()
+    return [name for name in job.options if "_door" not in job.options or name not in TUNED]
 
 
 def encode(job: Job, target: Target) -> Call:

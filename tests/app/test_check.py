@@ -57,6 +57,14 @@ WRONG: list[tuple[Any, str | None, str]] = [
     ({"prompt": "x", "image": ["a", "b", "c"]}, "image", "image must have at most 2 items"),
     ({"prompt": "x", "image": ["a", 1]}, "image[1]", "image[1] must be a string, not a number"),
     ({"prompt": "x", "deep": {"list": [1, None]}}, "deep.list[1]", "deep.list[1] must be an integer, not null"),
+    ({"prompt": "\ud83d x"}, "prompt", "prompt is not valid Unicode text: it holds half a surrogate pair"),
+    (
+        {"prompt": "x", "a": [{"b": "\ude00"}]},
+        "a[0].b",
+        "a[0].b is not valid Unicode text: it holds half a surrogate pair",
+    ),
+    ({"prompt": "x", "\ud83d": 1}, "?", "? is not valid Unicode text: it holds half a surrogate pair"),
+    ("\ud83d", None, "the body is not valid Unicode text: it holds half a surrogate pair"),
 ]
 
 

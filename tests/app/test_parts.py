@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from koci_proxy import recorded
-from koci_proxy.app.parts import LOST, counted, lost, pasts_of, without_unknown
-from koci_proxy.app.record import Ended, Record
+from koci_proxy.app.parts import LOST, counted, lost, owed, pasts_of, without_unknown
+from koci_proxy.app.record import Ended, Record, ended_of, media_of, state_of
 from koci_proxy.facts import Card
 from koci_proxy.faults import Fault
 from koci_proxy.state import Database
-from koci_proxy.state.jobs import JobBook, NewJob, Row
+from koci_proxy.state.jobs import JobBook, Lost, Money, NewJob, Row
 from koci_proxy.store import Store
-from koci_proxy.types import Job, Result, Target, Ticket
+from koci_proxy.types import Job, Media, Result, Target, Ticket
 from tests.pixels.pictures import PNG
 from tests.state.opened import opened
 
@@ -151,6 +151,97 @@ async def test_one_refusal_does_not_hide_what_another_part_lost(book: JobBook, r
     ended = await row(book)
     assert (ended.status, ended.repeat_key) == ("refused", "name")
     assert "cut off" in (ended.attention or "")
+
+
+async def test_an_answer_outlives_a_database_that_does_not_answer(
+    record: Record, book: JobBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a part came to is written again and again; its end writes it once more, so nothing is lost without it."""
+    monkeypatch.setattr("koci_proxy.app.record.WAITS", (0.0, 0.0))
+    locked: list[int] = []
+    change = JobBook.change
+
+    async def slow(self: JobBook, id: str, **values: Any) -> None:
+        if locked:
+            locked.pop()
+            raise Fault("internal", "the database does not answer")
+        await change(self, id, **values)
+
+    monkeypatch.setattr(JobBook, "change", slow)
+    record.split(0, [1, 1])
+    for part in (1, 2):
+        await record.sending(part, 1, TARGET, "k")
+    for part, times in ((1, 2), (2, 3)):
+        locked += [1] * times
+        await record.answered(part, MADE, WISH)
+        assert ("result" in (await row(book)).parts[str(part)]) == (part == 1)
+    await record.end(Ended(Result((PNG, PNG)), {}, "vendor/m"), None)
+    assert len(media_of(await row(book))) == 2
+
+
+class Full(Store):
+    """The shelf on a disk that is full for so many writes."""
+
+    def __init__(self, folder: Path, writes: int) -> None:
+        super().__init__(folder)
+        self.writes = writes
+
+    async def put(self, media: Media) -> Media:
+        if self.writes:
+            self.writes -= 1
+            raise OSError(28, "No space left on device")
+        return await super().put(media)
+
+
+async def test_who_waits_gets_a_picture_that_cannot_be_kept(book: JobBook, tmp_path: Path) -> None:
+    """It is charged, and who asks for it once more is told what became of it."""
+    record = Record(book, Full(tmp_path, 9), NEW, None, money=Money(4000), taken_up=False)
+    await record.sending(0, 1, TARGET, "k")
+    await record.end(Ended(MADE, {}, "vendor/m", 4000), None)
+    ended = await row(book)
+    assert (ended.status, ended.attention, ended.result["held"]) == ("partial", None, [])
+    with pytest.raises(Fault, match="the disk was full") as caught:
+        ended_of(ended)
+    assert (caught.value.kind, caught.value.stage) == ("gone", "accepted")
+    (told,) = state_of(ended, Store(tmp_path)).result.media  # type: ignore[union-attr]
+    assert (told.key, told.url, told.data) == (None, None, None)
+
+
+async def test_what_nobody_waits_for_waits_for_room(
+    book: JobBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("koci_proxy.store.FIRST", 0.001)
+    record = Record(book, Full(tmp_path, 3), NEW, None, taken_up=False)
+    await record.sending(0, 1, TARGET, "k")
+    record.left = True
+    await record.end(Ended(MADE, {}, "vendor/m"), None)
+    assert media_of(await row(book))[0].key is not None
+
+
+@pytest.mark.parametrize(
+    ("parts", "stopped", "due"),
+    [
+        ({}, (), (0, 0)),
+        ({"0": {"n": 1}}, (), (0, 1)),
+        ({"0": {**OUT, "n": 3}}, (), (3, 3)),
+        ({"0": {**OUT, "n": 3}}, ("a",), (0, 3)),
+        ({"0": {**OUT, "n": 3}}, ("of before",), (3, 3)),
+        ({"0": OUT}, (), (1, 1)),
+        ({"1": {**OUT, "n": 2, "result": {}}, "2": {"n": 2}, "3": {**OUT, "n": 1, "fault": {}}}, (), (2, 5)),
+    ],
+)
+def test_what_is_owed_of_a_job_that_is_ended(parts: dict[str, Any], stopped: tuple[str], due: tuple[int, int]) -> None:
+    assert owed(parts, stopped) == due
+
+
+async def test_a_call_that_did_not_go_out_is_not_owed(book: JobBook, record: Record) -> None:
+    """The job was ended as its second part was about to be sent."""
+    record.split(0, [1, 1])
+    await record.sending(1, 1, TARGET, "k")
+    await book.cancel(NEW.owner, NEW.id, None)
+    with pytest.raises(Lost):
+        await record.sending(2, 1, TARGET, "k")
+    assert record.owed(()) == 1
 
 
 async def test_a_job_that_somebody_waits_for_is_left_to_others_only_once_all_of_it_is_begun(record: Record) -> None:

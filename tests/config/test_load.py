@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from koci_proxy.config import load, shipped
+from koci_proxy.config.yaml import read
 from koci_proxy.facts import Bounds, JobFacts, KeyPool, Limits, LogFacts, Retry, Share, StoreFacts
 
 from .conftest import ACME, ENVIRON, GOOD, Write, complaints
@@ -35,6 +36,15 @@ PARTS = [
     ("jobs: {hang_up: finish}", "5:8: jobs.hang_up: unknown key — did you mean 'on_hang_up'?"),
     ("limits: {body_mb: big}", "5:19: limits.body_mb: must be a number, not 'big'"),
     ("state: data/koci.db", "5:8: state: must be a database URL like sqlite:///data/koci.db, not 'data/koci.db'"),
+    (
+        "state: mysql://me:secret@db/koci",
+        "5:8: state: there is no kind of database 'mysql'; known: postgres, postgresql, sqlite",
+    ),
+    ("state: postgrsql://db/koci", "5:8: state: there is no kind of database 'postgrsql' — did you mean 'postgresql'?"),
+    (
+        "state: postgresql://me:secret@db:54x/koci",
+        "5:8: state: has no host and port that can be read; in a password write @ as %40, : as %3A, / as %2F",
+    ),
     (
         "public_url: img.example.com",
         "5:13: public_url: must be a URL like https://img.example.com, not 'img.example.com'",
@@ -71,6 +81,25 @@ WHOLE = [
         ["routes.yaml:1:21: platforms.openai: unknown dialect 'opnai' — did you mean 'openai'?"],
     ),
     (
+        "platforms: {openai: {dialect: opnai}}\nmodels: {pic: sandbox-openai/gpt-image-2}\n",
+        ["routes.yaml:1:31: platforms.openai.dialect: unknown dialect 'opnai' — did you mean 'openai'?"],
+    ),
+    (
+        "platforms: {openai: {defaults: {size: 1K}}}\nmodels: {pic: sandbox-openai/gpt-image-2}\n",
+        ["routes.yaml:1:13: platforms.openai: 'dialect' is missing"],
+    ),
+    (
+        "platforms: {openai: {dialect: openai, default: {size: 1K}}}\nmodels: {pic: sandbox-openai/gpt-image-2}\n",
+        ["routes.yaml:1:39: platforms.openai.default: unknown key — did you mean 'defaults'?"],
+    ),
+    (
+        "platforms: {openai: {dialect: openai, defaults: {size: big}}}\nmodels: {pic: sandbox-openai/gpt-image-2}\n",
+        [
+            "routes.yaml:1:56: platforms.openai.defaults.size: 'big' is not a size; ask for pixels (1024x1024), a tier "
+            "(512, 1K, 1.5K, 2K, 3K, 4K, 480p, 720p, 1080p), a ratio (16:9), both (2K 16:9), or auto"
+        ],
+    ),
+    (
         "platforms: {v1beta: openai}\nmodels: {pic: sandbox-openai/gpt-image-2}\n",
         [
             "routes.yaml:1:13: platforms.v1beta: as a key it must be a small-letter word that is not admin, storage "
@@ -104,11 +133,12 @@ def test_all_complaints_of_all_files_come_at_once_sorted_by_place(write: Write) 
         }
     )
     cards = sorted(["mine", *(card.stem for card in (shipped() / "providers" / "cards").glob("*.yaml"))])
+    openai = read("", (shipped() / "providers" / "openai.yaml").read_text("utf-8")).value["models"]
     assert complaints(path) == [
         "providers/acme.yaml:2:6: url: must be a URL like https://api.example.com/v1, not 'nowhere'",
         f"providers/acme.yaml:3:13: models.a: there is no card providers/cards/b.yaml; known: {', '.join(cards)}",
         "providers/cards/mine.yaml:1:4: n: must be at least 1, not 0",
-        "routes.yaml:5:8: models.two: openai has no model 'nothing'; known: gpt-image-2",
+        f"routes.yaml:5:8: models.two: openai has no model 'nothing'; known: {', '.join(sorted(openai))}",
         "routes.yaml:6:15: models.three.to: must be text, a list or a map, not 5 (put it in quotes)",
         "routes.yaml:7:10: balance: 'quick' is not known here; known: fastest, least_busy, round_robin, weighted",
         "routes.yaml:8:1: keys: written twice; the first is on line 2",
@@ -138,7 +168,7 @@ def test_the_least_house(write: Write) -> None:
 def test_the_whole_grammar(write: Write) -> None:
     text = """\
 public_url: https://img.example.com/
-platforms: {openai: openai, google: gemini}
+platforms: {openai: openai, google: {dialect: gemini, defaults: {size: 1K 1:1, quality: low}}, relay: {dialect: gemini}}
 keys:
   openai: {of: [sk-openai-1, sk-openai-2], at_once: 5, per_minute: 60, weights: [3, 1]}
   linkai: sk-linkai-1
@@ -177,6 +207,8 @@ plugins:
     )
     assert (model.price, model.set) == ({"1K": 4, "2K": 8}, {"quality": "hd", "size": "2K 16:9"})
     assert (model.platforms, model.size_policy) == (("openai",), "exact")
+    assert house.platforms == {"openai": "openai", "google": "gemini", "relay": "gemini"}
+    assert house.defaults == {"google": {"size": "1K 1:1", "quality": "low"}}
     assert house.keys["openai"] == KeyPool(
         "openai", ("openai#1", "openai#2"), ("sk-openai-1", "sk-openai-2"), (3.0, 1.0), at_once=5, per_minute=60
     )

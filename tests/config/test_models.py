@@ -18,7 +18,11 @@ MODELS = [
     ("pic: gpt-image-2", "4:8: models.pic: must be provider/model, not 'gpt-image-2'"),
     ("pic: openia/gpt-image-2", "4:8: models.pic: unknown provider 'openia' — did you mean 'openai'?"),
     ("pic: openai/gpt-image-3", "4:8: models.pic: openai has no model 'gpt-image-3' — did you mean 'gpt-image-2'?"),
-    ("pic: [openai/gpt-image-2, openai/x]", "4:29: models.pic[1]: openai has no model 'x'; known: gpt-image-2"),
+    (
+        "pic: [openai/gpt-image-2, openai/x]",
+        "4:29: models.pic[1]: openai has no model 'x'; known: chatgpt-image-latest, gpt-image-1-mini, gpt-image-1.5, "
+        "gpt-image-2, gpt-image-2.5-flare, gpt-image-2.5-sunburst, gpt-image-2.6-flare, gpt-image-2.6-sunburst",
+    ),
     (
         "pic: aioagi/gpt-image-2",
         "4:8: models.pic: aioagi has no key; add one under keys, such as aioagi: ${AIOAGI_KEY}",

@@ -61,3 +61,15 @@ def test_a_file_beside_routes_yaml_wins(write: Write) -> None:
     assert provider.wire == {"send": {"n": [1, 2]}}
     assert provider.idempotency_header == "Idempotency-Key"
     assert provider.models["gpt-image-2"].n == 3
+
+
+def test_the_sandbox_has_the_facts_of_the_relay_it_plays(write: Write) -> None:
+    routes = """
+platforms: {openai: openai}
+keys: {antigravity: sk-1}
+models: {real: antigravity/gemini-3-pro-image, played: sandbox-antigravity/gemini-3-pro-image}
+"""
+    house = load(write({"routes.yaml": routes}), {"ANTIGRAVITY_URL": "https://relay.example/v1beta"})
+    real, played = house.providers["antigravity"], house.providers["sandbox-antigravity"]
+    assert (real.models, real.faults, real.dialect) == (played.models, played.faults, played.dialect)
+    assert (real.key_header, real.key_prefix) == (played.key_header, played.key_prefix)

@@ -14,9 +14,13 @@ from koci_proxy.blame import judge
 from koci_proxy.config import load, shipped
 from koci_proxy.config.yaml import read
 from koci_proxy.facts import Card, House
+from koci_proxy.types import Size
 
 ROOT = shipped()
-OWN = ("image-2", "image-2-hd", "image-2-ultra", "gemini-3.1-flash-image", "gemini-3-pro-image")
+OWN = (
+    *("image-2", "image-2-hd", "image-2-ultra", "gpt-image-2.6-sunburst", "gpt-image-2.6-flare"),
+    *("gemini-3.1-flash-image", "gemini-3-pro-image"),
+)
 LINKAI = (
     "gpt-image-2",
     "doubao-seedream-4.5",
@@ -60,6 +64,7 @@ def test_it_offers_every_name_from_the_sandbox_alone(house: House) -> None:
     assert tuple(house.models) == (*OWN, *LINKAI, *KOUKOUTU, *ANTHROPIC, *ARK, *FILMS)
     assert house.platforms == {
         "openai": "openai",
+        "aioagi": "openai",
         "google": "gemini",
         "antigravity": "gemini",
         "anthropic": "anthropic",
@@ -69,6 +74,7 @@ def test_it_offers_every_name_from_the_sandbox_alone(house: House) -> None:
         "ark": "ark",
         "api": "koci",
     }
+    assert house.defaults == {"antigravity": {"size": "1K 1:1"}}
     assert all(provider.sandbox and provider.url.startswith("sandbox:/") for provider in house.providers.values())
     assert all(pool.secrets == ("sandbox-key",) for pool in house.keys.values())
     assert house.secrets == frozenset()
@@ -100,7 +106,7 @@ def test_every_example_loads_with_its_keys_set(path: Path) -> None:
 def test_the_real_vendors_serve_the_same_house(house: House) -> None:
     real = load(ROOT / "examples" / "real-vendors" / "routes.yaml", VENDOR_KEYS)
     assert list(real.models) == list(house.models)
-    assert (real.platforms, real.aliases) == (house.platforms, house.aliases)
+    assert (real.platforms, real.defaults, real.aliases) == (house.platforms, house.defaults, house.aliases)
     assert {name: model.price for name, model in real.models.items()} == {
         name: model.price for name, model in house.models.items()
     }
@@ -153,6 +159,7 @@ def card(house: House, name: str) -> Card:
 
 
 TABLES = [
+    ("sandbox-openai/gpt-image-1.5", "1K", "2:3", (1024, 1536)),
     ("sandbox-linkai/gpt-image-2", "2K", "16:9", (2048, 1152)),
     ("sandbox-linkai/gpt-image-2", "4K", "16:9", (3840, 2160)),
     ("sandbox-linkai/gpt-image-2", "4K", "1:1", (2880, 2880)),
@@ -208,6 +215,8 @@ def test_pixels_through_linkai_obey_the_rules_of_the_family(house: House) -> Non
 LIMITS = [
     # wire, default tier and ratio, pictures in, mask, pictures out
     ("sandbox-openai/gpt-image-2", "pixels", None, None, 16, True, 10),
+    ("sandbox-openai/gpt-image-2.6-sunburst", "pixels", None, None, 16, True, 10),
+    ("sandbox-openai/gpt-image-1.5", "pixels", None, None, 16, True, 10),
     ("sandbox-gemini/gemini-3.1-flash-image", "tier_ratio", "1K", None, 14, False, 1),
     ("sandbox-gemini/gemini-3-pro-image", "tier_ratio", "1K", None, 14, False, 1),
     ("sandbox-gemini/gemini-2.5-flash-image", "ratio", None, None, 3, False, 1),
@@ -245,6 +254,19 @@ def test_the_card_with_rules_and_words(house: House) -> None:
     assert found.renames == {"quality": {"standard": "medium", "hd": "high"}}
     assert (found.prompt_chars, found.inputs.max_bytes, found.stream) == (32_000, 50 * 1024 * 1024, True)
     assert (found.inputs.mask_edits, found.inputs.policy) == ("alpha", "convert")
+
+
+def test_what_openais_later_and_earlier_models_take(house: House) -> None:
+    cards = {name: card(house, f"sandbox-openai/{name}") for name in house.providers["sandbox-openai"].models}
+    last = cards["gpt-image-2.6-sunburst"]
+    assert last == cards["gpt-image-2.5-flare"]
+    assert {"xhigh", "max"} <= set(last.takes["quality"] or ())
+    assert "gif" in (last.takes["format"] or ())
+    assert last.size == cards["gpt-image-2"].size
+    # Fixed sizes have no rules beside their table.
+    assert sizes.resolve(Size("2K", "16:9"), cards["gpt-image-1.5"].size).size.pixels == (1536, 1024)
+    faithful = {name for name, each in cards.items() if "input_fidelity" not in each.omits and "edit" in each.tasks}
+    assert faithful == {"gpt-image-1.5", "chatgpt-image-latest"}
 
 
 @pytest.mark.parametrize("name", ["gemini-2.5-flash-image", "gemini-3-pro-image", "gemini-3.1-flash-image"])
@@ -325,8 +347,9 @@ def test_aioagi_takes_more_than_openai_and_the_sandbox_plays_it() -> None:
     real = load(ROOT / "examples" / "real-vendors" / "routes.yaml", VENDOR_KEYS).providers
     openai, aioagi = real["openai"].models["gpt-image-2"], real["aioagi"].models["gpt-image-2"]
     assert aioagi.takes["background"] == ("transparent", "opaque", "auto")
+    assert openai.omits - aioagi.omits == {"input_fidelity"}
     same = replace(aioagi, name=openai.name, takes={**aioagi.takes, "background": openai.takes["background"]})
-    assert same == openai
+    assert replace(same, omits=openai.omits) == openai
     played = read("", (ROOT / "providers" / "sandbox-aioagi.yaml").read_text("utf-8")).value
     assert played["models"] == {"gpt-image-2": aioagi.name}
     assert played["wire"] == real["aioagi"].wire == {"image": "image[]"}

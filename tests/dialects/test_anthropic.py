@@ -97,25 +97,8 @@ def answered(content: Any) -> dict[str, Any]:
 )
 def test_parse(fields: dict[str, Any], changes: dict[str, Any]) -> None:
     job = parse(**fields)
-    kept = {name: value for name, value in job.options.items() if name not in ("messages", "_messages")}
+    kept = {name: value for name, value in job.options.items() if name not in ("_messages", "_lost")}
     assert replace(job, options=kept) == replace(JOB, **changes)
-
-
-@pytest.mark.parametrize(
-    ("messages", "kept"),
-    [
-        ([user(says("fox"))], None),
-        ([user(shown(LINK), says("fox"))], None),
-        ([user(says("fox"), shown(LINK))], "_messages"),
-        ([user(says("a"), says("fox"))], "_messages"),
-        ([user(says("a")), answered("b"), user(says("fox"))], "messages"),
-        ([user({**says("fox"), "cache_control": {"type": "ephemeral"}})], "messages"),
-        ([user({"type": "document", "source": {}}, says("fox"))], "messages"),
-    ],
-)
-def test_a_conversation_is_kept_where_it_says_more(messages: list[Any], kept: str | None) -> None:
-    options = parse(messages=messages).options
-    assert {name for name in options if "messages" in name} == ({kept} if kept else set())
 
 
 FILE = {"type": "image", "source": {"type": "file", "file_id": "f"}}

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from koci_proxy.engine.spoken import same_words
 from koci_proxy.faults import Fault
 from koci_proxy.types import Job, Media, Result, Size
 from koci_proxy.wire import Json, Raw, Reply
@@ -39,6 +40,43 @@ def test_a_job_of_another_dialect() -> None:
         "n": 2,
     }
     assert anthropic.encode(job, WIRE).headers == {"anthropic-version": "2023-06-01"}
+
+
+def test_a_newer_version_of_the_api_has_fewer_words() -> None:
+    job = asked("anthropic", post("messages", {"model": "m", "max_tokens": 9, "messages": [user(says("fox"))], **OLD}))
+    assert isinstance(job, Job)
+    newer = replace(WIRE, wire={"version": "2026-10-21"})
+    assert anthropic.encode(job, newer).headers == {"anthropic-version": "2026-10-21"}
+    assert set(OLD) <= set(anthropic.words(job, WIRE))
+    assert set(anthropic.words(job, newer)) == {"_max_tokens", "system"}
+    assert anthropic.words(replace(job, dialect="openai"), WIRE) == ()
+    assert sent(job) == sent(job) | OLD
+    left = same_words(job, newer, anthropic)
+    assert [note.field for note in left.notes] == ["temperature", "top_p", "top_k"]
+    assert plain(anthropic.encode(left, newer).body)["system"] == "s"
+
+
+def test_what_a_vendor_of_another_shape_never_hears_is_named() -> None:
+    job = same_words(wished(), target("gemini"), DIALECTS["gemini"])
+    assert [str(note) for note in job.notes] == [
+        "system: left out (not known to this model's upstream)",
+        "messages: left out (the words of earlier turns: the prompt is what the user said last)",
+        "messages[2].content[0]: left out (tool_result)",
+    ]
+    assert job.options == {}
+    assert same_words(wished(), WIRE, anthropic) == wished()
+
+
+def test_a_strict_model_takes_what_only_speaks_of_a_cache() -> None:
+    cache = {"cache_control": {"type": "ephemeral"}}
+    body = {"model": "m", "max_tokens": 9, "messages": [user(shown(LINK, **cache), {**says("fox"), **cache})], **cache}
+    job = asked("anthropic", post("messages", body))
+    assert isinstance(job, Job)
+    left = same_words(job, target("gemini"), DIALECTS["gemini"])
+    assert left.notes == ()
+
+
+OLD = {"temperature": 0.5, "top_p": 0.9, "top_k": 5, "system": "s"}
 
 
 def test_pictures_go_before_the_words() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from koci_proxy import address
 from koci_proxy.faults import KINDS, Fault
-from koci_proxy.types import AUTO, Done, Job, Listing, Media, Note, Partial, Progress, Result, Size
+from koci_proxy.types import AUTO, Job, Listing, Media, Note, Result, Size
 from koci_proxy.wire import Call, Json, Raw, Reply, base64, data_uri
 
 from .wires import CAPTURES, DIALECTS, answered, asked, picture, plain, post, read, target
@@ -217,11 +217,6 @@ def test_a_friendly_name_goes_out_as_its_id_and_a_data_uri_has_a_small_type() ->
     assert plain(ark.encode(JOB, replace(WIRE, model="ep-1")).body)["model"] == "ep-1"
 
 
-def test_there_are_no_streams_towards_a_vendor() -> None:
-    """Its events are whole pictures, which a dialect with `event` could only pass off as previews."""
-    assert not hasattr(ark, "event")
-
-
 def test_a_set_of_which_one_failed() -> None:
     sample = Json(read((CAPTURES / "answers" / "ark_ok.json").read_bytes()))
     made = ark.decode(Reply(200, {}, sample), JOB, WIRE)
@@ -303,28 +298,6 @@ def test_render() -> None:
         "total_tokens": 7,
         "input_images": 1,
     }
-
-
-def test_a_stream_is_whole_pictures_and_an_end() -> None:
-    assert ark.frame(Progress(1), JOB) == ark.frame(Partial(picture()), JOB) == ()
-    result = Result((Media(url=LINK), Media(url=LINK)), created=5, extras={"failures": (FAILED,)})
-    frames = ark.frame(Done(result), replace(JOB, stream=True))
-    assert [frame.event for frame in frames] == [frame.data["type"] for frame in frames]
-    assert [(frame.data["type"].partition(".")[2], frame.data.get("image_index")) for frame in frames] == [
-        ("partial_succeeded", 0),
-        ("partial_succeeded", 1),
-        ("partial_failed", 2),
-        ("completed", None),
-    ]
-    assert frames[2].data["error"] == FAILED
-    assert frames[3].data["usage"]["generated_images"] == 2
-    assert ark.END == b"data: [DONE]\n\n"
-
-
-def test_a_fault_in_a_stream_is_a_picture_that_failed() -> None:
-    frame = ark.fail_frame(Fault("down", "x"), JOB)
-    assert frame.event == "image_generation.partial_failed"
-    assert frame.data["error"]["code"] == "InternalServiceError"
 
 
 FAILS = {

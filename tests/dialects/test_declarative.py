@@ -226,9 +226,9 @@ def test_refusals(body: Any, status: int, kind: str, code: str | None, words: st
 
 
 def test_what_was_asked_and_has_no_place_is_noted() -> None:
-    wire = {"request": {"path": "x"}, "answer": {"pictures": "url"}, "map": {"format": {"png": None}}}
+    wire = {"request": {"path": "x"}, "map": {"format": {"png": None}}}
     job = replace(JOB, quality="high", format="png", strength=0.5, n=2)
-    notes = heard({"url": LINK}, wire=wire, job=job).notes
+    notes = declarative.left_out(job, target(wire))
     assert {note.field for note in notes} == {"prompt", "quality", "strength", "n", "size"}
     assert Note("quality", "left out", "paint-1 takes none") in notes
 

@@ -45,7 +45,8 @@ PARSED: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ),
     ({"output_options": {"mime_type": "image/png"}}, {"format": "png"}, []),
     ({"seed": 3}, {"options": {**JOB.options, "generationConfig.seed": 3}}, []),
-    ({"includeRaiReason": True}, {}, []),
+    ({"includeRaiReason": False}, {}, []),
+    ({"includeRaiReason": True}, {"options": {**JOB.options, "_reasons": True}}, []),
     (
         {"negativePrompt": "n", "addWatermark": False, "personGeneration": "ALLOW_ADULT"},
         {},
@@ -104,6 +105,14 @@ def test_render() -> None:
     assert [list(each) for each in predictions] == [["mimeType", "bytesBase64Encoded"]] * 2
     assert predictions[0]["mimeType"] == "image/png"
     assert predictions[0]["bytesBase64Encoded"].startswith("iVBOR")
+
+
+def test_why_some_were_refused_is_said_where_the_app_asks() -> None:
+    result = Result((picture(),), extras={"refused": ("too sharp", "too blunt")})
+    assert len(plain(gemini.render(result, JOB).body)["predictions"]) == 1
+    [made, *refused] = plain(gemini.render(result, parse(includeRaiReason=True)).body)["predictions"]
+    assert set(made) == {"mimeType", "bytesBase64Encoded"}
+    assert refused == [{"raiFilteredReason": "too sharp"}, {"raiFilteredReason": "too blunt"}]
 
 
 def test_towards_a_vendor_of_the_same_dialect_only_words_that_it_knows_go_on() -> None:

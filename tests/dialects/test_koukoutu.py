@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from koci_proxy.facts import Card, InputRules, SizeRules
 from koci_proxy.faults import KINDS, Fault
 from koci_proxy.types import (
+    Balance,
     Delivery,
     Done,
     Job,
@@ -171,10 +172,18 @@ def test_no_such_call(method: str, path: str, kind: str, word: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["score", "async/v1/score", "sync/score"])
-def test_the_balance_is_not_made_up(path: str) -> None:
-    with pytest.raises(Fault, match="points") as caught:
-        asked("koukoutu", Call("GET", path))
-    assert caught.value.kind == "not_found"
+def test_a_question_after_the_balance(path: str) -> None:
+    assert asked("koukoutu", Call("GET", path)) == Balance()
+
+
+@pytest.mark.parametrize(
+    ("credits", "message", "score"),
+    [(None, "unlimited", None), (0, "success", 0), (7000, "success", 7), (1500, "success", 1.5)],
+)
+def test_the_words_of_a_balance(credits: int | None, message: str, score: float | None) -> None:
+    body = plain(koukoutu.balance(credits).body)
+    assert body == {"code": 200, "message": message, "data": {"score": score}}
+    assert type(body["data"]["score"]) is type(score)
 
 
 @pytest.mark.parametrize("path", ["sync/create", "sync/v1/create", "sync/v1/v1/create/"])
@@ -295,10 +304,9 @@ def test_exactly_one_picture(inputs: tuple[Media, ...]) -> None:
 
 
 def test_words_that_are_not_heeded_are_noted() -> None:
-    raw = Reply(200, {}, Raw(FILE, "image/png"))
-    made = koukoutu.decode(raw, replace(JOB, prompt="cut"), target())
-    assert made == Result((FILE,), notes=(Note("prompt", "left out", "background-removal takes none"),))
-    assert koukoutu.decode(raw, replace(JOB, prompt="cut"), target("image-to-image")).notes == ()
+    job = replace(JOB, prompt="cut")
+    assert koukoutu.left_out(job, target()) == (Note("prompt", "left out", "background-removal takes none"),)
+    assert koukoutu.left_out(job, target("image-to-image")) == koukoutu.left_out(JOB, target()) == ()
 
 
 def code(number: Any, message: str = "why", status: int = 200) -> Reply:

@@ -48,6 +48,8 @@ PARSED: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"complexity": "low", "frame_count": 9, "svg": {"model": "x"}},
         {"options": {"complexity": "low", "frame_count": 9, "svg": {"model": "x"}}},
     ),
+    ({"input_fidelity": "high"}, {"notes": (Note("input_fidelity", "left out", "there is no picture to keep to"),)}),
+    ({"partial_images": 2}, {"notes": (Note("partial_images", "left out", "only a stream has previews"),)}),
     ({"_events": "x"}, {}),
 ]
 
@@ -84,6 +86,9 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     (EDIT, {"images": [{"image_url": "https://x.example/a.png", "file_id": "f"}]}, "images[0].file_id"),
     (EDIT, {"images": [{}]}, "images[0].image_url"),
     (EDIT, {"image": "https://x.example/a.png", "mask": {"file_id": "file-m"}}, "mask.file_id"),
+    (EDIT, {"image": "https://x.example/a.png", "markup": "https://x.example/b.png"}, "markup"),
+    (EDIT, {"image": "https://x.example/a.png", "markup": data_uri(picture()), "mask": data_uri(picture())}, "markup"),
+    (GENERATE, {"markup": data_uri(picture())}, "markup"),
 ]
 
 

@@ -11,7 +11,7 @@ from koci_proxy.faults import Fault
 from koci_proxy.types import Done, Job, Media, Note, Partial, Progress, Result, Size
 from koci_proxy.wire import data_uri
 
-from .wires import DIALECTS, asked, captured, picture, plain, post, unplaced
+from .wires import DIALECTS, asked, captured, picture, plain, post, target, unplaced
 
 openai = DIALECTS["openai"]
 LINK = "https://x.example/a.png"
@@ -53,7 +53,7 @@ TALKS: list[tuple[list[Any], Job]] = [
     ([{"role": "developer", "content": [text("oil")]}, *WORDS], replace(JOB, prompt="oil\n\nfox", notes=(SYSTEM,))),
     ([user(text("fox"), image({"url": LINK}))], EDIT),
     ([user(text("fox"), image(LINK))], EDIT),
-    ([user(image({"url": LINK, "detail": "high"})), *WORDS], EDIT),
+    ([user(image({"url": LINK, "detail": "auto"})), *WORDS], EDIT),
     ([*WORDS, MADE, *WORDS], replace(EDIT, notes=(EARLIER,))),
     ([*WORDS, {**MADE, "images": [image({"url": LINK})]}, *WORDS], replace(EDIT, notes=(EARLIER,))),
     ([{"role": "assistant", "content": None, "images": [image({"url": LINK})]}, *WORDS], EDIT),
@@ -74,7 +74,12 @@ def left(name: str) -> Note:
 FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"n": 2, "size": "2K", "aspect_ratio": "16:9"}, {"n": 2, "size": Size("2K", "16:9")}),
     ({"image_config": {"image_size": "2K", "aspect_ratio": "16:9"}}, {"size": Size("2K", "16:9")}),
-    ({"image_config": {"image_size": "4K"}, "size": "1024x1024"}, {"size": Size(width=1024, height=1024)}),
+    ({"image_config": {"aspect_ratio": "16:9"}, "size": "1K"}, {"size": Size("1K", "16:9")}),
+    ({"image_config": {"image_size": "2k", "aspect_ratio": "16:9"}, "size": "2K"}, {"size": Size("2K", "16:9")}),
+    (
+        {"image_config": {"image_size": "2K", "foo": 1, "bar": None}},
+        {"size": Size("2K"), "notes": (left("image_config.foo"),)},
+    ),
     (
         {"quality": "high", "output_format": "webp", "style": "vivid"},
         {"quality": "high", "format": "webp", "style": "vivid"},
@@ -86,7 +91,13 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"stream": True, "stream_options": {"include_usage": True}},
         {"stream": True, "options": {"_door": "chat", "_usage": "asked"}},
     ),
-    ({"modalities": ["image", "text"], "temperature": 1, "max_tokens": 9, "metadata": {}}, {}),
+    ({"modalities": ["image", "text"], "temperature": 1}, {"options": {"_door": "chat", "temperature": 1}}),
+    ({"seed": 42, "top_p": 0.5}, {"options": {"_door": "chat", "seed": 42, "top_p": 0.5}}),
+    ({"max_tokens": 9, "metadata": {"a": "b"}}, {"notes": (left("max_tokens"), left("metadata"))}),
+    (
+        {"input_fidelity": "high"},
+        {"notes": (Note("input_fidelity", "left out", "there is no picture to keep to"),)},
+    ),
     ({"moderation": "low", "user": "u"}, {"options": {"_door": "chat", "moderation": "low", "user": "u"}}),
     ({"tools": [], "logit_bias": {}}, {"notes": (left("tools"), left("logit_bias"))}),
     ({"partial_images": 2}, {"notes": (Note("partial_images", "left out", "a chat has no place for previews"),)}),
@@ -102,7 +113,32 @@ def test_fields(fields: dict[str, Any], changes: dict[str, Any]) -> None:
     assert chat(**fields) == replace(JOB, **changes)
 
 
+BESIDE: list[tuple[list[Any], list[str]]] = [
+    ([user(text("fox"), image({"url": LINK, "detail": "high"}))], ["messages[0].content[1].image_url.detail"]),
+    ([{**WORDS[0], "name": "ann", "weight": None}], ["messages[0].name"]),
+    ([{**WORDS[0], "name": "ann"}, {**WORDS[0], "name": "bob"}], ["messages[0].name"]),
+    ([user(text("fox") | {"cache_control": {"type": "ephemeral"}})], ["messages[0].content[0].cache_control"]),
+    ([*WORDS, {**MADE, "audio": {"id": "x"}}, *WORDS], ["messages"]),
+]
+
+
+@pytest.mark.parametrize(("messages", "fields"), BESIDE)
+def test_what_else_a_message_says_is_noted_once(messages: list[Any], fields: list[str]) -> None:
+    assert [note.field for note in chat(messages).notes if note.what == "left out"] == fields
+
+
+def test_a_vendor_that_draws_is_not_sent_what_a_model_that_talks_is_asked() -> None:
+    job = chat(seed=42, temperature=0, user="u")
+    assert set(openai.words(job, target("openai"))) == {"_door", "user"}
+    sent = plain(DIALECTS["gemini"].encode(job, target("gemini")).body)["generationConfig"]
+    assert (sent["seed"], sent["temperature"]) == (42, 0)
+    assert set(DIALECTS["gemini"].words(job, target("gemini"))) == {"seed", "temperature"}
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
+    ({"image_config": {"image_size": "4K"}, "size": "1024x1024"}, "image_config.image_size"),
+    ({"image_config": {"aspect_ratio": "16:9"}, "aspect_ratio": "1:1"}, "image_config.aspect_ratio"),
+    ({"image_config": {"aspect_ratio": "16:9"}, "size": "1024x1024"}, "image_config.aspect_ratio"),
     ({"model": None}, "model"),
     ({"messages": []}, "messages"),
     ({"messages": "fox"}, "messages"),

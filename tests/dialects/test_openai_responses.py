@@ -26,7 +26,8 @@ def respond(tool: dict[str, Any] | None = None, **fields: Any) -> Job:
 
 
 MARKS = {"_door": "responses", "_model": "image-2"}
-JOB = Job("image-2", "fox", deliver="base64", dialect="openai", options=MARKS)
+ELSE = {"_else": "gpt-image-2.6-sunburst"}  # what draws where the house has no such model, and the tool names none
+JOB = Job("image-2", "fox", deliver="base64", dialect="openai", options=MARKS | ELSE)
 EDIT = replace(JOB, task="edit", inputs=(Media(url=LINK),))
 EARLIER = Note("input", "left out", "the words of earlier turns: the prompt is what the user said last")
 SYSTEM = Note("input", "emulated", "what the system says stands before the prompt")
@@ -68,33 +69,36 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     (
         {"moderation": "low", "input_fidelity": "high"},
         {},
-        {"options": MARKS | {"moderation": "low", "input_fidelity": "high"}},
+        {
+            "options": MARKS | ELSE | {"moderation": "low"},
+            "notes": (left("input_fidelity", "there is no picture to keep to"),),
+        },
     ),
     ({"partial_images": 2}, {"stream": True}, {"stream": True, "partials": 2}),
-    ({"partial_images": 2}, {}, {}),
+    ({"partial_images": 2}, {}, {"notes": (left("tools[0].partial_images", "only a stream has previews"),)}),
     ({"action": "auto"}, {}, {}),
     ({"action": "generate"}, {"tool_choice": TOOL}, {}),
     ({}, {"instructions": "oil"}, {"prompt": "oil\n\nfox", "notes": (SYSTEM,)}),
     (
         {},
         {"store": False, "temperature": 1, "metadata": {"a": "b"}, "previous_response_id": None, "background": False},
-        {},
+        {"options": MARKS | ELSE | {"temperature": 1}, "notes": (left("store"), left("metadata"))},
     ),
     ({}, {"reasoning": {"effort": "low"}}, {"notes": (left("reasoning"),)}),
-    ({"model": "image-2"}, {}, {}),
+    ({"model": "image-2"}, {}, {"options": MARKS}),
     (
         {"model": "gemini-3-pro-image"},
         {"model": "gpt-5"},
         {
             "model": "gemini-3-pro-image",
             "options": MARKS | {"_model": "gpt-5"},
-            "notes": (left("model", "no gpt-5 here: the tool's model draws"),),
+            "notes": (Note("model", "emulated", "no gpt-5 here: the tool's model draws"),),
         },
     ),
     (
         {},
         {"tools": [{"type": "web_search"}, TOOL]},
-        {"options": MARKS | {"_tool": 1}, "notes": (left("tools[0]", "no tool but the picture's"),)},
+        {"options": MARKS | ELSE | {"_tool": 1}, "notes": (left("tools[0]", "no tool but the picture's"),)},
     ),
 ]
 
@@ -102,6 +106,19 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("tool", "fields", "changes"), FIELDS)
 def test_fields(tool: dict[str, Any], fields: dict[str, Any], changes: dict[str, Any]) -> None:
     assert respond(tool, **fields) == replace(JOB, **changes)
+
+
+def test_what_stands_beside_a_picture_or_a_text_is_noted() -> None:
+    shown = SHOWN | {"detail": "high"}
+    job = respond(
+        {"input_image_mask": {"image_url": data_uri(picture()), "x": 1}, "input_fidelity": "high"},
+        input=[{"type": "message", "content": [SAID | {"y": 2}, shown], "name": "ann"}],
+    )
+    assert [note.field for note in job.notes] == [
+        *("input[0].name", "input[0].content[0].y", "input[0].content[1].detail"),
+        "tools[0].input_image_mask.x",
+    ]
+    assert job.options["input_fidelity"] == "high"
 
 
 def test_a_mask_and_an_action() -> None:

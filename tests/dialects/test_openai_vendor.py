@@ -9,9 +9,9 @@ import pytest
 
 from koci_proxy.faults import Fault
 from koci_proxy.types import Done, Job, Media, Partial, Result, Size
-from koci_proxy.wire import Form, Frame, Json, Raw, Reply
+from koci_proxy.wire import Form, Frame, Json, Raw, Reply, data_uri
 
-from .wires import CAPTURES, DIALECTS, picture, plain, read, target
+from .wires import CAPTURES, DIALECTS, asked, picture, plain, post, read, target
 
 openai = DIALECTS["openai"]
 JOB = Job("image-2", "fox", deliver="url", dialect="openai")
@@ -59,6 +59,26 @@ def test_a_form_is_spelled_as_official_clients_do() -> None:
             ("mask", picture(3, 3)),
         )
     )
+
+
+def edit(**fields: Any) -> Job:
+    job = asked("openai", post("images/edits", {"model": "image-2", "prompt": "fox"} | fields))
+    assert isinstance(job, Job)
+    return job
+
+
+def test_what_stands_beside_a_picture_is_noted() -> None:
+    shown = {"image_url": "https://x.example/a.png", "detail": "high", "type": "image_url"}
+    job = edit(images=[shown, {"image_url": "https://x.example/b.png", "foo": 1}], input_fidelity="high")
+    assert [note.field for note in job.notes] == ["images[0].detail", "images[1].foo"]
+    assert job.options == {"input_fidelity": "high"}
+
+
+def test_markup_goes_on_as_a_file() -> None:
+    job = edit(image=data_uri(picture()), markup=data_uri(picture(64, 32, 9)))
+    assert job.options["markup"].pixels == (64, 32)
+    body = openai.encode(job, target("openai")).body
+    assert [name for name, value in body.fields if isinstance(value, Media)] == ["markup", "image"]
 
 
 def error(status: int, **fields: Any) -> Reply:

@@ -21,6 +21,10 @@ models:
   via-anthropic-link: {price: 4, to: sandbox-anthropic/picture-1-link}
   via-anthropic-markdown: {price: 4, to: sandbox-anthropic/picture-1-markdown}
   exact: {price: 4, size_policy: exact, to: sandbox-openai/gpt-image-2}
+  gpt-image-2.6-sunburst: {price: 4, to: sandbox-openai/gpt-image-2.6-sunburst}
+  as-it-is: {price: 4, strict: true, to: sandbox-gemini/gemini-3.1-flash-image}
+  as-linkai: {price: 4, strict: true, to: sandbox-linkai/gpt-image-2}
+  as-openai: {price: 4, strict: true, to: sandbox-openai/gpt-image-2}
   either: {price: 4, to: [sandbox-linkai/gpt-image-2, sandbox-openai/gpt-image-2]}
 """
 

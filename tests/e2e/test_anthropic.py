@@ -73,6 +73,20 @@ def test_every_door_against_a_vendor_of_this_shape(
     assert seen(door(house, model, references, deliver))[1] == (2752, 1536)
 
 
+@pytest.mark.parametrize("version", ["2023-06-01", "2026-10-21"])
+@pytest.mark.parametrize("word", ["temperature", "top_p", "top_k"])
+def test_words_of_the_older_api_under_both_versions(house: House, version: str, word: str) -> None:
+    body = {"model": "via-anthropic", "max_tokens": 9, "messages": FOX, word: 1}
+    headers = {"x-api-key": house.key, "anthropic-version": version}
+    answer = httpx.post(f"{house.url}/anthropic/v1/messages", json=body, headers=headers, timeout=60)
+    assert (answer.status_code, answer.headers.get("x-koci-notes")) == (200, None), answer.text
+    assert house.sandbox.last()["json"][word] == 1
+    body["model"] = "via-openai"
+    answer = httpx.post(f"{house.url}/anthropic/v1/messages", json=body, headers=headers, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-koci-notes"] == f"{word}: left out (not known to this model's upstream)"
+
+
 # --- the SDK --------------------------------------------------------------------------------------------------------
 
 

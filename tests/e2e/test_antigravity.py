@@ -18,10 +18,11 @@ from .processes import House, Sandbox, proxy
 from .sdks import folders
 
 ROUTES = """
-platforms: {antigravity: gemini}
+platforms: {antigravity: {dialect: gemini, defaults: {size: 1K 1:1}}, google: gemini}
 models:
   gemini-3.1-flash-image: {to: sandbox-gemini/gemini-3.1-flash-image}
   gemini-3-pro-image: {to: sandbox-gemini/gemini-3-pro-image}
+  relayed: {to: sandbox-antigravity/gemini-3-pro-image}
 """
 
 CURL = """{
@@ -192,6 +193,42 @@ def test_tiers_ratios_and_what_holds_without_them(
     parts = post(relay, json.dumps(body), model).json()["candidates"][0]["content"]["parts"]
     [picture] = [part["inlineData"]["data"] for part in parts if "inlineData" in part]
     assert seen(base64.b64decode(picture))[1] == pixels
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(
+    ("image", "pixels", "note"),
+    [
+        ({}, (1024, 1024), "size: defaulted (1K 1:1)"),
+        ({"imageSize": "2K"}, (2048, 2048), "size: defaulted (ratio 1:1)"),
+        ({"aspectRatio": "3:4"}, (896, 1200), "size: defaulted (tier 1K)"),
+    ],
+)
+def test_a_size_that_is_not_said_is_that_of_the_page(
+    relay: House, image: dict[str, str], pixels: tuple[int, int], note: str
+) -> None:
+    """Also beside a picture, where a vendor of the same wire would go by that."""
+    wide = {"inlineData": {"mimeType": "image/png", "data": base64.b64encode(png(600, 20)).decode()}}
+    config = {"generationConfig": {"imageConfig": image}} if image else {}
+    body = json.dumps({"contents": [{"parts": [wide, {"text": "fox"}]}], **config})
+    answer = post(relay, body, "gemini-3-pro-image")
+    assert answer.headers["x-koci-size"].endswith(f"got={pixels[0]}x{pixels[1]}")
+    assert answer.headers["x-koci-notes"] == note
+    if not image:
+        headers = {"authorization": f"Bearer {relay.key}", "content-type": "application/json"}
+        url = f"{relay.url}/google/v1beta/models/gemini-3-pro-image:generateContent"
+        other = httpx.post(url, content=body, headers=headers, timeout=60)
+        assert other.headers["x-koci-size"] == "asked=auto; sent=auto; got=1584x672"
+
+
+@pytest.mark.sockets
+def test_a_relay_that_ignores_the_tier_is_found_out(relay: House) -> None:
+    answer = post(relay, CURL.replace('"2K"', '"4K"').encode(), "relayed")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-koci-size"] == "asked=4K 16:9; sent=4K 16:9; got=1376x768"
+    assert relay.sandbox.last()["shape"] == "antigravity"
+    refused = post(relay, CURL.replace("一只", "sandbox:quota ").encode(), "relayed")
+    assert refused.status_code == 503
 
 
 @pytest.mark.sockets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -200,7 +201,56 @@ def test_an_openai_stream_from_it_is_one_finished_picture(ark: House) -> None:
     answer = by_openai(ark, model="four", stream=True, size="1K")
     events = [json.loads(line[6:]) for line in answer.text.split("\n") if line.startswith("data: ")]
     assert [event["type"] for event in events] == ["image_generation.completed"]
+    assert ark.sandbox.last()["json"]["stream"] is True
+    answer = by_openai(ark, model="pro", stream=True, partial_images=1, size="1K")
+    assert answer.status_code == 200, answer.text
     assert "stream" not in ark.sandbox.last()["json"]
+
+
+@pytest.mark.parametrize("form", ["url", "b64_json"])
+def test_a_picture_of_a_set_comes_as_soon_as_it_is_done(ark: House, form: str) -> None:
+    """The vendor's stream takes seconds: the first picture is here, whole, while the last is still on its way."""
+    prompt, came = "a fox sandbox:drip=3", []
+    body = NULLS | {"model": "four", "prompt": prompt, "stream": True, "response_format": form, "size": "1K", **SET}
+    headers = {"authorization": f"Bearer {ark.key}"}
+    url = f"{ark.url}/ark/api/v3/images/generations"
+    with httpx.stream("POST", url, json=body, headers=headers, timeout=60) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("data: {"):
+                came.append((json.loads(line[6:]), time.monotonic()))
+                if len(came) == 1:
+                    seen(file_of_entry(came[0][0]))
+    kinds = [event["type"].rpartition(".")[2] for event, _ in came]
+    assert kinds == ["partial_succeeded"] * 3 + ["completed"]
+    assert [event.get("image_index") for event, _ in came] == [0, 1, 2, None]
+    assert len({file_of_entry(event) for event, _ in came[:3]}) == 3
+    assert came[-1][0]["usage"]["generated_images"] == 3
+    assert came[-1][1] - came[0][1] > 1
+    assert ark.sandbox.last()["json"]["stream"] is True
+
+
+def file_of_entry(event: dict[str, Any]) -> bytes:
+    return base64.b64decode(event["b64_json"]) if event.get("b64_json") else httpx.get(event["url"]).content
+
+
+def test_a_streamed_set_of_which_one_fails(ark: House) -> None:
+    came = events(by_ark(ark, model="four", prompt="a fox sandbox:partial", stream=True, size="1K", **SET))
+    kinds = [event["type"].rpartition(".")[2] for event in came]
+    assert kinds == ["partial_succeeded"] * 2 + ["partial_failed", "completed"]
+    assert any("OutputImageSensitiveContentDetected" in note for note in came[-1]["notes"])
+
+
+def test_a_streamed_set_of_which_all_fail(ark: House) -> None:
+    one = SET | {"sequential_image_generation_options": {"max_images": 1}}
+    answer = by_ark(ark, model="four", prompt="a fox sandbox:partial", stream=True, size="1K", **one)
+    assert ark.sandbox.last()["json"]["stream"] is True
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "OutputImageSensitiveContentDetected")
+
+
+def test_a_stream_that_is_refused_at_its_end(ark: House) -> None:
+    answer = by_ark(ark, model="four", prompt="a fox sandbox:refuse=output", stream=True)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "OutputImageSensitiveContentDetected")
+    assert answer.headers["x-should-retry"] == "false"
 
 
 # what is sent, status, code, param

@@ -95,3 +95,25 @@ def test_every_door_against_every_vendor(
 ) -> None:
     content = door(house, model, references, deliver)
     assert seen(content)[1] == VENDORS[model]
+
+
+UNKNOWN = {"n": 4, "output_format": "webp", "background": "transparent", "stream": True}
+
+
+@pytest.mark.sockets
+def test_what_linkai_does_not_have_is_left_out_and_told(house: House) -> None:
+    """Its document says that it ignores such fields; it is not even sent them."""
+    url, headers = f"{house.url}/linkai/v1/images/generations", {"authorization": f"Bearer {house.key}"}
+    body = {"prompt": "a fox", "images": ["data:image/png;base64," + base64.b64encode(png()).decode()]}
+    answer = httpx.post(url, json={"model": "via-linkai", **body, **UNKNOWN}, headers=headers, timeout=60)
+    assert (answer.status_code, len(answer.json()["data"])) == (200, 1), answer.text
+    notes = answer.headers["x-koci-notes"]
+    assert all(f"{name}: left out" in notes for name in UNKNOWN)
+    assert not UNKNOWN.keys() & house.sandbox.last()["json"].keys()
+    before = house.sandbox.calls()["total"]
+    strict = httpx.post(url, json={"model": "as-linkai", **body, **UNKNOWN}, headers=headers, timeout=60)
+    assert strict.status_code == 400, strict.text
+    assert all(f"{name}: left out" in strict.json()["error"]["message"] for name in UNKNOWN)
+    assert house.sandbox.calls()["total"] == before
+    plain = httpx.post(url, json={"model": "as-linkai", **body, "n": 1, "stream": False}, headers=headers, timeout=60)
+    assert plain.status_code == 200, plain.text

@@ -56,6 +56,62 @@ def test_bad_fields(house: House, what: str, body: dict[str, Any], status: int, 
     assert house.sandbox.calls()["total"] == before
 
 
+# (path, body, the field with half a surrogate pair in it)
+HALVES: list[tuple[str, dict[str, Any], str]] = [
+    (GENERATE, {"model": "via-openai", "prompt": "\ud83d x"}, "prompt"),
+    ("linkai/v1/images/generations", {"model": "via-openai", "prompt": "\ud83d x"}, "prompt"),
+    (
+        "anthropic/v1/messages",
+        {"model": "via-openai", "max_tokens": 9, "messages": [{"role": "user", "content": "\ud83d x"}]},
+        "messages[0].content",
+    ),
+    (
+        "google/v1beta/models/via-openai:generateContent",
+        {"contents": [{"parts": [{"text": "\ud83d x"}]}]},
+        "contents[0].parts[0].text",
+    ),
+]
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(("path", "body", "field"), HALVES, ids=[row[0] for row in HALVES])
+def test_text_that_nobody_can_write_down(house: House, path: str, body: dict[str, Any], field: str) -> None:
+    headers = {"content-type": "application/json"}
+    answer = post(house, path, content=json.dumps(body).encode(), headers=headers)
+    assert answer.status_code == 400, answer.text
+    said = answer.json().get("error", answer.json())["message"]
+    assert said == f"{field} is not valid Unicode text: it holds half a surrogate pair"
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", GENERATE, "POST"),
+        ("HEAD", GENERATE, "POST"),
+        ("POST", "openai/v1/models", "GET, HEAD"),
+        ("DELETE", "google/v1beta/models/via-openai", "GET, HEAD"),
+        ("PUT", "openai/v1/videos", "POST, GET, HEAD"),
+        ("GET", "anthropic/v1/messages", "POST"),
+        ("PUT", "linkai/v1/images/generations", "POST"),
+        ("POST", "healthz", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_one(house: House, method: str, path: str, allow: str) -> None:
+    headers = {"authorization": f"Bearer {house.key}"}
+    answer = httpx.request(method, f"{house.url}/{path}", headers=headers, timeout=30)
+    assert (answer.status_code, sorted(answer.headers["allow"].split(", "))) == (405, sorted(allow.split(", ")))
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("path", ["openai/v1/models", "google/v1beta/models", "anthropic/v1/models/via-openai"])
+def test_head_is_get_without_its_body(house: House, path: str) -> None:
+    headers = {"authorization": f"Bearer {house.key}"}
+    got, head = (httpx.request(method, f"{house.url}/{path}", headers=headers) for method in ("GET", "HEAD"))
+    assert (got.status_code, head.status_code, head.content) == (200, 200, b"")
+    assert head.headers["content-length"] == str(len(got.content))
+
+
 # (what is wrong, headers, content, status, a word of the message)
 BODIES: list[tuple[str, dict[str, str], bytes, int, str]] = [
     ("cut short", {"content-type": "application/json"}, b'{"model": "via-openai", "prom', 400, "body"),
@@ -75,6 +131,22 @@ def test_bad_bodies(house: House, what: str, headers: dict[str, str], content: b
     answer = post(house, GENERATE, content=content, headers=headers)
     assert answer.status_code == status, answer.text
     assert word in answer.json()["error"]["message"]
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(
+    ("form", "param", "says"),
+    [
+        ({"data": {"image": "a.png"}}, "image", "to send a file with curl write image=@a.png"),
+        ({"files": {"image": ("a.png", b"")}}, "image", "image: the file is empty"),
+    ],
+)
+def test_a_form_without_its_picture(house: House, form: dict[str, Any], param: str, says: str) -> None:
+    fields = {"model": "via-openai", "prompt": "a fox"} | form.get("data", {})
+    files = form.get("files") or {"user": (None, "me")}  # which makes it a multipart form
+    error = post(house, "openai/v1/images/edits", data=fields, files=files).json()["error"]
+    assert error["param"].startswith(param)
+    assert says in error["message"]
 
 
 @pytest.mark.sockets

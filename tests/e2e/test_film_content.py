@@ -87,10 +87,29 @@ def test_what_an_app_has_is_not_sent_again(studio: House, made: str, place: int)
     assert get(studio, path, range="bytes=0-9", if_range='"another"').content == whole.content
 
 
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["openai", "google", "link"])
+@pytest.mark.parametrize("part", [{}, {"range": "bytes=0-9"}], ids=["whole", "part"])
+def test_how_large_a_film_is_without_the_film(studio: House, made: str, place: int, part: dict[str, str]) -> None:
+    path = list(places(studio, made))[place]
+    whole = get(studio, path, **part)
+    head = httpx.head(f"{studio.url}{path}", headers=auth(studio, **part))
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    for name in ("content-type", "content-length", "content-range", "etag", "accept-ranges"):
+        assert head.headers.get(name) == whole.headers.get(name)
+
+
 def test_a_poster(studio: House, made: str) -> None:
     path = next(places(studio, made)) + "?variant="
     kind, (width, height) = seen(get(studio, f"{path}thumbnail").content)
     assert (kind, width * 720) == ("WEBP", height * 1280)
+    whole = get(studio, f"{path}thumbnail")
+    assert (whole.headers["content-type"], whole.headers["x-request-id"][:4]) == ("image/webp", "req_")
+    part = get(studio, f"{path}thumbnail", range="bytes=0-9")
+    assert (part.status_code, part.content) == (206, whole.content[:10])
+    assert part.headers["content-range"] == f"bytes 0-9/{len(whole.content)}"
+    known = get(studio, f"{path}thumbnail", if_none_match=whole.headers["etag"])
+    assert (known.status_code, known.content) == (304, b"")
+    assert whole.headers["etag"] != get(studio, f"{path}video").headers["etag"]
     assert get(studio, f"{path}video").content == film(studio, "openai", made)
     refused = get(studio, f"{path}spritesheet")
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "variant")

@@ -12,7 +12,7 @@ from google.genai import errors
 from google.genai import types as g
 
 from .pictures import png, seen
-from .processes import House
+from .processes import House, ask
 
 MODEL = "via-gemini"
 
@@ -79,6 +79,26 @@ def test_the_second_step_of_an_upload_needs_no_key_but_its_own_address(house: Ho
 
 
 @pytest.mark.sockets
+def test_an_upload_lives_no_longer_than_its_key(house: House) -> None:
+    """And may do no more than the key may by then."""
+    admin = {"authorization": f"Bearer {house.admin}"}
+    made = httpx.post(f"{house.url}/admin/keys", json={"name": "uploads"}, headers=admin).json()
+    start = {"x-goog-upload-protocol": "resumable", "x-goog-upload-command": "start", "x-goog-api-key": made["key"]}
+    url = httpx.post(f"{house.url}/google/upload/v1beta/files", json={"file": {}}, headers=start).headers[
+        "x-goog-upload-url"
+    ]
+    last = {"x-goog-upload-command": "upload, finalize", "x-goog-upload-offset": "0"}
+    key = f"{house.url}/admin/keys/{made['id']}"
+    for platforms, status in ((["openai"], 403), (None, 200)):
+        assert httpx.patch(key, json={"platforms": platforms}, headers=admin).status_code == 200
+        assert httpx.post(url, content=png(), headers=last).status_code == status
+    assert httpx.delete(key, headers=admin).status_code == 200
+    refused = httpx.post(url, content=png(), headers=last)
+    assert (refused.status_code, refused.json()["error"]["status"]) == (401, "UNAUTHENTICATED")
+    assert "was revoked" in refused.json()["error"]["message"]
+
+
+@pytest.mark.sockets
 def test_a_file_that_nobody_uploaded(house: House) -> None:
     before = house.sandbox.calls()["total"]
     part = g.Part(file_data=g.FileData(file_uri="files/abc123abc123", mime_type="image/png"))
@@ -142,6 +162,22 @@ def test_imagen_over_plain_http(house: House) -> None:
     made = [seen(base64.b64decode(each["bytesBase64Encoded"])) for each in answer.json()["predictions"]]
     assert [size for _, size in made] == [(1376, 768)] * 2
     assert "parameters.language: left out" in answer.headers["x-koci-notes"]
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_picture_of_several_that_imagen_would_refuse(house: House, asks: bool) -> None:
+    house.sandbox.forget()
+    ask(f"{house.sandbox.url}/_sandbox/faults", {"fault": "refuse", "times": 1})
+    body = {"instances": [{"prompt": "fox"}], "parameters": {"sampleCount": 3, "includeRaiReason": asks}}
+    url = f"{house.url}/google/v1beta/models/{MODEL}:predict"
+    answer = httpx.post(url, json=body, headers={"x-goog-api-key": house.key}, timeout=60)
+    house.sandbox.forget()
+    assert answer.status_code == 200, answer.text
+    predictions = answer.json()["predictions"]
+    assert [("bytesBase64Encoded" in each) for each in predictions] == [True, True, False][: 2 + asks]
+    assert not asks or "PROHIBITED_CONTENT" in predictions[2]["raiFilteredReason"]
+    assert "parameters.sampleCount: left out (1 of 3 upstream calls failed" in answer.headers["x-koci-notes"]
 
 
 @pytest.mark.sockets

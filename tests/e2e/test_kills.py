@@ -164,6 +164,43 @@ def test_a_task_is_looked_after_by_the_next_process_with_the_key_that_began_it(t
         assert not refused
 
 
+def logged(house: Lives) -> list[tuple[Any, ...]]:
+    """What the log has: model, status, outcome, thousandths of a credit."""
+    with closing(sqlite3.connect(house.folder / "data" / "koci.db")) as database:
+        return database.execute("select model, status, outcome, price from requests order by number").fetchall()
+
+
+def test_what_goes_on_after_a_death_stands_in_the_log_too(tmp_path: Path) -> None:
+    """One call that somebody waited for is gone on with by the next process, one is given up; both tell of it."""
+    priced = ROUTES.replace("cutout: {", "cutout: {price: 4, ").replace("nameless: {", "nameless: {price: 4, ")
+    with sandbox() as vendor, Lives(tmp_path, vendor, priced) as house:
+        url = f"{house.url}/openai/v1/images"
+        drawn = {"model": "picture", "prompt": "x"}
+        made = httpx.post(f"{url}/generations", json=drawn, headers=auth(house)).json()["data"][0]["url"]
+        images = [{"image_url": made}]
+
+        async def killed() -> None:
+            async with httpx.AsyncClient(headers=auth(house), timeout=60) as client:
+                waiting = [
+                    client.post(f"{url}/edits", json={"model": model, "prompt": f"a fox {word}", "images": images})
+                    for model, word in (("cutout", "sandbox:take=3"), ("nameless", "sandbox:slow=30"))
+                ]
+                both = asyncio.gather(*waiting, return_exceptions=True)
+                await asyncio.to_thread(until, lambda: vendor.calls()["by_kind"].get("koukoutu", {}).get("look"))
+                await asyncio.to_thread(until, lambda: vendor.calls()["by_kind"].get("linkai"))
+                house.kill()
+                assert all(isinstance(end, httpx.TransportError) for end in await both)
+
+        asyncio.run(killed())
+        house.start()
+        until(lambda: len(logged(house)) == 3)
+        assert sorted(logged(house)) == [
+            ("cutout", 0, "ok", 4000),
+            ("nameless", 0, "down", 0),
+            ("picture", 200, "ok", 0),
+        ]
+
+
 def test_what_was_sent_and_lost_is_told_to_the_operator_and_not_sent_again(tmp_path: Path, state: str) -> None:
     with sandbox() as vendor, Lives(tmp_path, vendor, routes(state)) as house:
         job = begun(house, "/openai/v1/images/generations", {"model": "nameless", "prompt": "a fox sandbox:slow=30"})

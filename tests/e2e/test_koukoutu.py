@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -26,6 +27,8 @@ models:
   image-extract: {price: 1, to: sandbox-koukoutu-async/image-extract}
   image-to-image: {price: 1, to: sandbox-koukoutu-async/image-to-image}
   picture: {price: 1, to: sandbox-openai/gpt-image-2}
+  exactly: {price: 1, strict: true, to: sandbox-koukoutu-sync/background-removal}
+  nano: {price: 1, to: sandbox-gemini/gemini-3.1-flash-image}
   gemini-2.5-flash-image: {price: 1, to: sandbox-koukoutu-gemini/gemini-2.5-flash-image}
 """
 
@@ -126,6 +129,42 @@ def test_the_async_door(cutter: House, badge: bytes, model: str) -> None:
     assert_cut(httpx.get(data["result_file"]).content)
 
 
+def test_a_task_tells_what_was_left_out(cutter: House, badge: bytes) -> None:
+    """At once what is known by then, and with each look after its end."""
+    begun = create(cutter, "async/v1/create", badge, "file", model_key="nano", prompt="a fox", border="2", crop="1")
+    assert begun.status_code == 200, begun.text
+    left = [f"{name}: left out (not known to this model's upstream)" for name in ("border", "crop")]
+    assert all(note in begun.headers["x-koci-notes"] for note in left)
+    task = begun.json()["data"]["task_id"]
+    assert finished(cutter, task)["state"] == 1
+    form, headers = {"task_id": str(task)}, {"x-api-key": cutter.key}
+    looked = httpx.post(f"{cutter.url}/koukoutu/async/v1/query", data=form, headers=headers)
+    assert all(note in looked.headers["x-koci-notes"] for note in left)
+    assert looked.headers["x-koci-size"].startswith("asked=")
+
+
+def edit(house: House, badge: bytes, **fields: str) -> httpx.Response:
+    headers = {"authorization": f"Bearer {house.key}"}
+    files = {"image": ("x.png", badge, "image/png")}
+    return httpx.post(f"{house.url}/openai/v1/images/edits", data=fields, files=files, headers=headers, timeout=60)
+
+
+def test_a_strict_model_refuses_words_that_would_not_be_heeded(cutter: House, badge: bytes) -> None:
+    before = cutter.sandbox.calls()["total"]
+    answer = edit(cutter, badge, model="exactly", prompt="remove the car and make it blue")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "prompt")
+    assert "prompt: left out (background-removal takes none)" in answer.json()["error"]["message"]
+    assert cutter.sandbox.calls()["total"] == before
+    assert create(cutter, "sync/v1/create", badge, "file", model_key="exactly").status_code == 200
+
+
+@pytest.mark.parametrize("model", ["cutout", "by-task", "exactly"])
+def test_a_cutout_is_never_filled_again(cutter: House, badge: bytes, model: str) -> None:
+    answer = edit(cutter, badge, model=model, prompt="cut it out", output_format="jpeg", background="transparent")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "output_format")
+    assert answer.json()["error"]["message"].endswith("jpeg has no transparency: ask for png or webp")
+
+
 def test_what_is_wrong_with_a_task_is_said_at_once(cutter: House, badge: bytes) -> None:
     task = create(cutter, "async/v1/create", badge, "file", model_key="cutout", output_format="png", crop="0")
     assert task.json()["code"] == 200
@@ -208,10 +247,26 @@ def test_errors_of_the_vendor_under_200(cutter: House, badge: bytes) -> None:
     assert answer.json()["message"].endswith("图片内容审核不通过")
 
 
-def test_no_key_and_no_balance(cutter: House) -> None:
+def test_no_key(cutter: House) -> None:
     assert httpx.post(f"{cutter.url}/koukoutu/sync/v1/create").json()["code"] == 401
-    balance = httpx.get(f"{cutter.url}/koukoutu/v1/score", headers={"x-api-key": cutter.key})
-    assert (balance.status_code, balance.json()["code"]) == (404, 404)
+    assert httpx.get(f"{cutter.url}/koukoutu/v1/score").json()["code"] == 401
+
+
+def test_the_balance(cutter: House, badge: bytes) -> None:
+    """The app's own credits, on each of the paths; a key that was never given any has no limit."""
+    headers = {"authorization": f"Bearer {cutter.admin}"}
+    made = ask(f"{cutter.url}/admin/keys", {"name": "kkt", "credits": "2.5"}, headers=headers)
+
+    def balance(path: str, key: str) -> Any:
+        answer = httpx.get(f"{cutter.url}/koukoutu/{path}", headers={"x-api-key": key})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    for path in ("v1/score", "sync/v1/score", "async/v1/score"):
+        assert balance(path, made["key"]) == {"code": 200, "message": "success", "data": {"score": 2.5}}
+    assert create(replace(cutter, key=made["key"]), "sync/v1/create", badge, "file").status_code == 200
+    assert balance("v1/score", made["key"])["data"] == {"score": 1.5}
+    assert balance("v1/score", cutter.key) == {"code": 200, "message": "unlimited", "data": {"score": None}}
 
 
 def test_the_page_in_geminis_shape(cutter: House) -> None:

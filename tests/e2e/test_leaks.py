@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def bodies(house: House) -> dict[str, str]:
     )
     call("wrong key", "openai/v1/images/generations", {}, authorization="Bearer sk-koci_" + "x" * 43)
     call("wrong field", "openai/v1/images/generations", {"model": "picture", "prompt": picture * 100})
+    told |= pasted(house, call)
     for model in ("film", "relayed"):
         film = call(model, "openai/v1/videos", {"model": model, "prompt": "a fox", "seconds": "4"}).json()
         follow(house, f"req_{film['id'].removeprefix('video_')}")
@@ -74,6 +76,23 @@ def bodies(house: House) -> dict[str, str]:
             {"model": "linked", "prompt": prompt},
             prefer="respond-async",
         )
+    return told
+
+
+def pasted(house: House, call: Callable[..., httpx.Response]) -> dict[str, str]:
+    """A key where none belongs: in a path, for a model, among an operator's fields."""
+    told = {}
+    for path in ("openai/v1/models/", "openai/v1/é", "google/v1beta/models/", "foo/", "v1/jobs/", "v1/jobs?limit="):
+        answer = httpx.get(f"{house.url}/{path}{house.key}", headers={"authorization": f"Bearer {house.key}"})
+        told[path] = answer.text
+        assert answer.status_code >= 400
+    generate = {"model": "picture", "prompt": "a fox"}
+    for name in ("model", "size"):
+        call(f"key as {name}", "openai/v1/images/generations", generate | {name: house.key})
+    admin = {"authorization": f"Bearer {house.admin}"}
+    call("key as another's field", "admin/keys", {"name": "x", house.key: 1}, **admin)
+    call("key as another's name", f"admin/keys/{house.key}/credits", {"top_up": 1}, **admin)
+    call("key to explain", "admin/explain", {"model": house.key}, **admin)
     return told
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+
+import httpx
 import pytest
 from openai import BadRequestError, OpenAI
 
@@ -28,6 +31,21 @@ def test_a_mask_arrives(house: House) -> None:
 
 
 @pytest.mark.sockets
+def uri(content: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(content).decode()
+
+
+@pytest.mark.parametrize(("model", "status"), [("via-openai", 200), ("via-linkai", 400)])
+@pytest.mark.sockets
+def test_a_mask_at_the_linkai_door_is_never_dropped(house: House, model: str, status: int) -> None:
+    pictures = {"images": [uri(png(64, 64))], "mask": uri(png(64, 64, alpha=0))}
+    body = {"model": model, "prompt": "a fox", **pictures}
+    headers = {"authorization": f"Bearer {house.key}"}
+    answer = httpx.post(f"{house.url}/linkai/v1/images/generations", json=body, headers=headers, timeout=60)
+    assert answer.status_code == status, answer.text
+    assert status == 200 or answer.json()["error"]["message"].endswith("it takes no mask")
+
+
 @pytest.mark.parametrize("model", ["via-gemini", "via-linkai"])
 def test_a_mask_nobody_takes_is_refused(house: House, model: str) -> None:
     before = house.sandbox.calls()["total"]

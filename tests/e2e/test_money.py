@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from google.genai import errors
 
 from tests.redis_server import redis_server
 
-from .processes import House, Sandbox, ask, lines_until, process, proxy, sandbox
+from .processes import House, Sandbox, ask, lines_until, process, proxy, sandbox, until
 
 pytestmark = pytest.mark.sockets
 ROUTES = """
@@ -30,6 +32,8 @@ models:
   dear: {price: {1K: 4, 2K: 8, 4K: 16}, to: sandbox-gemini/gemini-3-pro-image}
   several: {price: 2, to: sandbox-linkai/gpt-image-2}
   film: {price: {second: 10}, to: sandbox-openai/sora-2}
+  veo: {price: {second: 10}, to: sandbox-gemini/veo-3.1}
+  seedance: {price: {second: 10}, to: sandbox-ark/seedance-1.0-pro}
 retry: {tries: 1}
 """
 BODY = {"model": "picture", "prompt": "bench:small"}
@@ -139,6 +143,144 @@ def test_a_repeat_is_charged_once(tmp_path: Path) -> None:
 
         assert {answer.status_code for answer in asyncio.run(twenty())} == {200}
         assert books(house, id) == (99, 0)
+
+
+def test_an_operators_repeat_is_booked_once(tmp_path: Path, state: str) -> None:
+    """Over HTTP and by the command, which have the same names."""
+    with sandbox() as vendor, proxy(tmp_path, vendor, routes(state)) as house:
+        id, _ = paid_key(house, 45)
+        url, body = f"{house.url}/admin/keys/{id}/credits", {"top_up": 100, "note": "invoice 7"}
+        headers = auth(house.admin)
+        named = headers | {"idempotency-key": "inv-7"}
+        command = [sys.executable, "-m", "koci_proxy", "credits", "top-up", id, "100", "--note", "invoice 7"]
+        for _ in range(2):
+            assert httpx.post(url, json=body, headers=named).json()["balance"] == "145"
+            told = subprocess.run([*command, "--once", "inv-7"], cwd=house.folder, capture_output=True, text=True)
+            assert (told.returncode, "145" in told.stdout) == (0, True), told.stderr
+        nameless = subprocess.run([*command, "--once", ""], cwd=house.folder, capture_output=True, text=True)
+        assert (nameless.returncode, "the name is empty" in nameless.stderr) == (2, True)
+        reused = httpx.post(url, json=body | {"top_up": 200}, headers=named)
+        assert (reused.status_code, reused.json()["error"]["code"]) == (409, "idempotency_key_reused")
+        assert httpx.post(url, json=body, headers=headers | {"idempotency-key": "x" * 256}).status_code == 400
+        assert books(house, id) == (145, 0)
+        assert httpx.post(url, json=body, headers=headers).json()["balance"] == "245"
+
+
+def test_a_field_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES) as house:
+        id, _ = paid_key(house, 1)
+        for path, method, body, field in (
+            (f"{id}/credits", "POST", '{"top_up": 1, "top_up": 2}', "top_up"),
+            (id, "PATCH", '{"limits": {"at_once": 1, "at_once": 2}}', "at_once"),
+        ):
+            url = f"{house.url}/admin/keys/{path}"
+            error = httpx.request(method, url, content=body, headers=auth(house.admin)).json()["error"]
+            assert (error["type"], error["param"]) == ("bad_request", field)
+            assert error["message"] == f"{field} is given 2 times"
+        assert books(house, id) == (1, 0)
+
+
+def delete(house: House, key: str, id: str) -> int:
+    return httpx.delete(f"{house.url}/v1/jobs/{id}", headers=auth(key), timeout=60).status_code
+
+
+def logged(house: House, id: str, rows: int) -> list[tuple[int, str, float]]:
+    """What the log has of a key's calls, once it is written: status, outcome, credits."""
+    found: list[Any] = []
+
+    def written() -> bool:
+        found[:] = admin(house, f"log?key={id}")["data"]
+        return len(found) >= rows
+
+    until(written)
+    return [(row["status"], row["outcome"], float(row["credits"])) for row in found]
+
+
+def begun(house: House, key: str, body: dict[str, Any], path: str = "images/generations") -> str:
+    """A job that nobody waits for: its id, once the vendor was asked."""
+    before = house.sandbox.calls()["total"]
+    headers = auth(key) | {"prefer": "respond-async"}
+    job = ask(f"{house.url}/openai/v1/{path}", body, headers=headers)
+    until(lambda: house.sandbox.calls()["total"] > before)
+    return str(job["id"])
+
+
+def test_previews_are_not_to_be_had_for_nothing(tmp_path: Path, state: str) -> None:
+    """An app that ends its stream once it has seen enough."""
+    with sandbox() as vendor, proxy(tmp_path, vendor, routes(state)) as house:
+        id, key = paid_key(house, 4)
+        body = BODY | {"prompt": "a fox sandbox:drip=3", "stream": True, "partial_images": 3}
+        url, ended = f"{house.url}/openai/v1/images/generations", []
+        for _ in range(10):
+            with httpx.stream("POST", url, json=body, headers=auth(key), timeout=60) as answer:
+                if answer.status_code == 402:
+                    break
+                assert any(line.startswith("event:") and "partial_image" in line for line in answer.iter_lines())
+                ended.append(delete(house, key, answer.headers["x-request-id"]))
+        assert ended == [200] * 4
+        assert books(house, id) == (0, 0)
+        assert vendor.calls()["total"] == 4
+        rows = logged(house, id, 9)
+        assert sum(credits for *_, credits in rows) == 4
+        assert admin(house, "credits/check")["balanced"] is True
+
+
+@pytest.mark.parametrize(("model", "free"), [("veo", False), ("film", False), ("seedance", True)])
+def test_a_film_that_its_vendor_does_not_stop_is_paid_for(tmp_path: Path, model: str, free: bool) -> None:
+    """Google's wire has no word for it, OpenAI's none while it is under way; Ark ends what waits its turn."""
+    with sandbox("--film-seconds", "30") as vendor, proxy(tmp_path, vendor, ROUTES) as house:
+        id, key = paid_key(house, 40)
+        film = ask(f"{house.url}/openai/v1/videos", {"model": model, "prompt": "a", "seconds": "4"}, headers=auth(key))
+        until(lambda: any(call["kind"] == "look" for call in vendor.calls()["calls"]))
+        assert books(house, id) == (0, 40)
+        assert delete(house, key, film["id"].replace("video", "req")) == 200
+        assert books(house, id) == (40 if free else 0, 0)
+        entry = ask(f"{house.url}/v1/credits/statement", headers=auth(key))["data"][0]
+        assert (entry["kind"], float(entry["credits"])) == (("top_up", 40) if free else ("charge", -40))
+        assert logged(house, id, 1) == [(202, "cancelled", 0 if free else 40)]
+        assert delete(house, key, film["id"].replace("video", "req")) == 409
+
+
+def test_only_the_parts_that_were_begun_are_paid_for(tmp_path: Path) -> None:
+    """Of three pictures the vendor makes one, and the others wait for the only key."""
+    one_at_once = "keys: {sandbox-linkai: {of: [key-good-0001], at_once: 1}}\n"
+    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + one_at_once) as house:
+        id, key = paid_key(house, 6)
+        job = begun(house, key, {"model": "several", "prompt": "a fox sandbox:slow=3", "n": 3, "size": "1024x1024"})
+        assert delete(house, key, job) == 200
+        assert books(house, id) == (4, 0)
+        assert vendor.calls()["orders"] == {"linkai": 1}
+
+
+def test_what_comes_to_nothing_after_all_is_given_back(tmp_path: Path, state: str) -> None:
+    """The app ends its job while the call is out, and the vendor refuses it a moment later."""
+    with sandbox("--latency", "1.5") as vendor, proxy(tmp_path, vendor, routes(state)) as house:
+        id, key = paid_key(house, 1)
+        job = begun(house, key, BODY | {"prompt": "sandbox:refuse"})
+        assert delete(house, key, job) == 200
+        assert books(house, id) == (0, 0)
+        until(lambda: books(house, id) == (1, 0))
+        assert logged(house, id, 2) == [(202, "cancelled", 1), (202, "cancelled", -1)]
+        assert admin(house, "credits/check")["balanced"] is True
+
+
+def test_a_job_that_goes_on_without_its_app_has_a_row_of_its_own(tmp_path: Path) -> None:
+    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES) as house:
+        id, key = paid_key(house, 8)
+        headers = auth(key) | {"x-server-timeout": "0.5"}
+        for prompt in ("a fox sandbox:slow=2", "sandbox:refuse", "a fox"):
+            body = {"model": "dear", "prompt": prompt, "size": "1024x1024"}
+            answer = httpx.post(f"{house.url}/openai/v1/images/generations", json=body, headers=headers, timeout=60)
+            if answer.status_code == 504:
+                until(lambda: books(house, id) == (4, 0))
+        assert logged(house, id, 4) == [
+            (504, "slow", 0),
+            (0, "ok", 4),
+            (400, "refused", 0),
+            (200, "ok", 4),
+        ]
+        first, second = admin(house, f"log?key={id}")["data"][:2]
+        assert (first["id"], second["pictures"]) == (second["id"], 1)
 
 
 def test_a_day_has_its_limit(tmp_path: Path) -> None:

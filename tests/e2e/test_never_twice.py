@@ -81,6 +81,64 @@ def test_fifty_equal_calls_of_one_name_are_one_call(tmp_path: Path, state: str, 
         assert later[0].headers["x-koci-size"] == first[0].headers["x-koci-size"]
 
 
+WAITS = '''"""Every job waits at the door until it is let in."""
+import asyncio
+import pathlib
+
+async def on_job(job):
+    with open("asked", "a") as asked:
+        asked.write("x")
+    while not pathlib.Path("let-in").exists():
+        await asyncio.sleep(0.01)
+'''
+
+
+@pytest.mark.parametrize("promised", [False, True])
+@pytest.mark.parametrize("named", [False, True])
+def test_an_sdk_that_asks_again_before_its_call_is_written_down(tmp_path: Path, promised: bool, named: bool) -> None:
+    """While its own pictures are fetched, for one. Its tries are one call for the limits as well."""
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "waits.py").write_text(WAITS, encoding="utf-8")
+    limits = "plugins: [waits]\nlimits: {per_minute: 1, at_once: 1}\n"
+    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + limits) as house:
+        more = ({"prefer": "respond-async"} if promised else {}) | ({"idempotency_key": "order-1"} if named else {})
+        asked = tmp_path / "asked"
+
+        async def tries() -> list[httpx.Response]:
+            first = asyncio.create_task(many(house, 1, BODY, x_stainless_retry_count="0", **more))
+            await asyncio.to_thread(until, asked.exists)
+            again = asyncio.create_task(many(house, 4, BODY, x_stainless_retry_count="1", **more))
+            async with httpx.AsyncClient() as other:  # by when it is answered, those before it have come in
+                await other.get(f"{house.url}/v1/jobs", headers=auth(house))
+            (tmp_path / "let-in").touch()
+            return [*await first, *await again]
+
+        answers = asyncio.run(tries())
+        assert {answer.status_code for answer in answers} == {202 if promised else 200}
+        assert len({answer.headers["x-request-id"] for answer in answers}) == 1
+        assert asked.read_text() == "x"
+        if promised:
+            until(lambda: ask(f"{house.url}/v1/jobs", headers=auth(house))["data"][0]["status"] == "succeeded")
+        assert orders(vendor) == {"openai": 1}
+
+
+def test_a_job_takes_its_place_for_as_long_as_it_runs(tmp_path: Path) -> None:
+    """Also where nobody waits for it: one that is promised for later, one whose app's time is up."""
+    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + "limits: {at_once: 2}\n") as house:
+        slow = BODY | {"prompt": "a fox sandbox:slow=2"}
+        (later,) = asyncio.run(many(house, 1, slow, prefer="respond-async"))
+        (late,) = asyncio.run(many(house, 1, slow, x_server_timeout="0.2"))
+        assert (later.status_code, late.status_code) == (202, 504)
+        refused = asyncio.run(many(house, 2, BODY)) + asyncio.run(many(house, 2, BODY, prefer="respond-async"))
+        assert {answer.status_code for answer in refused} == {429}
+        assert "2 calls at once" in refused[0].json()["error"]["message"]
+        until(
+            lambda: {job["status"] for job in ask(f"{house.url}/v1/jobs", headers=auth(house))["data"]} == {"succeeded"}
+        )
+        assert asyncio.run(many(house, 1, BODY))[0].status_code == 200
+        assert orders(vendor) == {"openai": 3}
+
+
 def test_a_name_that_was_used_for_another_request_is_refused(tmp_path: Path) -> None:
     with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES) as house:
         (first,) = asyncio.run(many(house, 1, BODY, idempotency_key="one"))
@@ -146,6 +204,54 @@ def test_where_the_house_wants_it_a_call_ends_with_its_app_before_anything_is_sp
             assert answer.status_code == 200
 
         asyncio.run(both())
+        assert orders(vendor) == {"openai": 1}
+
+
+def test_an_app_that_hangs_up_leaves_the_job_to_those_who_still_wait(tmp_path: Path) -> None:
+    one_at_once = "keys: {sandbox-openai: {of: [key-good-0001], at_once: 1}}\njobs: {on_hang_up: cancel}\n"
+    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + one_at_once) as house:
+        headers = auth(house, idempotency_key="one")
+
+        def waiting() -> bool:
+            return len(ask(f"{house.url}/v1/jobs", headers=auth(house))["data"]) == 2
+
+        async def three() -> list[httpx.Response]:
+            busy = asyncio.create_task(many(house, 1, BODY | {"prompt": "sandbox:slow=3"}))
+            await asyncio.to_thread(until, lambda: bool(vendor.calls()["calls"]))
+            waits = asyncio.create_task(many(house, 1, BODY, idempotency_key="one"))
+            await asyncio.to_thread(until, waiting)
+            async with httpx.AsyncClient() as client:
+                with pytest.raises(httpx.ReadTimeout):
+                    await client.post(
+                        f"{house.url}/openai/v1/images/generations", json=BODY, headers=headers, timeout=0.5
+                    )
+            return [*await busy, *await waits]
+
+        assert [answer.status_code for answer in asyncio.run(three())] == [200, 200]
+        assert orders(vendor) == {"openai": 2}
+
+
+def test_the_last_app_that_hangs_up_ends_a_job_whoever_left_before(tmp_path: Path) -> None:
+    """One whose time was up is no listener any more."""
+    one_at_once = "keys: {sandbox-openai: {of: [key-good-0001], at_once: 1}}\njobs: {on_hang_up: cancel}\n"
+    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + one_at_once) as house:
+
+        async def three() -> None:
+            busy = asyncio.create_task(many(house, 1, BODY | {"prompt": "sandbox:slow=4"}))
+            await asyncio.to_thread(until, lambda: bool(vendor.calls()["calls"]))
+            (late,) = await many(house, 1, BODY, idempotency_key="one", x_server_timeout="0.2")
+            assert late.status_code == 504
+            headers = auth(house, idempotency_key="one")
+            async with httpx.AsyncClient() as client:
+                with pytest.raises(httpx.ReadTimeout):
+                    await client.post(
+                        f"{house.url}/openai/v1/images/generations", json=BODY, headers=headers, timeout=0.3
+                    )
+            job = f"{house.url}/v1/jobs/{late.headers['x-request-id']}"
+            await asyncio.to_thread(until, lambda: ask(job, headers=auth(house))["status"] == "cancelled")
+            await busy
+
+        asyncio.run(three())
         assert orders(vendor) == {"openai": 1}
 
 

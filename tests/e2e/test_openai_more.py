@@ -115,7 +115,98 @@ def test_the_picture_tool(client: OpenAI, model: str, given: Any) -> None:
     assert (call.status, pixels(call.result)) == ("completed", (1024, 1024))
     assert message.type == "message"
     assert (answer.model, answer.status, answer.output_text) == ("gpt-5", "completed", message.content[0].text)  # type: ignore[union-attr]
-    assert "model: left out" in answer.metadata["x-koci-notes"]  # type: ignore[index]
+    assert "model: emulated" in answer.metadata["x-koci-notes"]  # type: ignore[index]
+
+
+def test_the_picture_tool_of_a_model_that_talks_draws_with_its_own_default(house: House, client: OpenAI) -> None:
+    """The sample of OpenAI's guide as it stands, and words of the models it draws with."""
+    tool: Any = {"type": "image_generation"}
+    answer = client.responses.create(model="gpt-5", input="Draw a fox", tools=[tool])
+    assert pixels(answer.output[0].result) == (1024, 1024)  # type: ignore[union-attr]
+    assert house.sandbox.last()["json"]["model"] == "gpt-image-2.6-sunburst"
+    assert answer.model == "gpt-5"
+    assert "model: defaulted (gpt-image-2.6-sunburst: there is no gpt-5 here)" in answer.metadata["x-koci-notes"]  # type: ignore[index]
+    tool |= {"quality": "xhigh", "output_format": "gif", "frame_count": 4, "input_fidelity": "high"}
+    client.responses.create(model="gpt-5", input="Draw a fox", tools=[tool])
+    said = house.sandbox.last()["json"]
+    assert (said["quality"], said["output_format"], said["frame_count"]) == ("xhigh", "gif", 4)
+    with pytest.raises(openai.NotFoundError, match="gpt-5"):
+        client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": "how are you?"}])
+
+
+# --- what is left out, and what a strict model says to it -----------------------------------------------------------
+
+
+def test_words_that_a_model_must_not_be_sent_are_left_out(house: House, client: OpenAI) -> None:
+    words: Any = {"seed": 4, "frame_count": 9, "svg": {"model": "x"}, "moderation": "low"}
+    images = client.images.with_raw_response
+    for edit in (True, False):
+        if edit:
+            made = images.edit(model="via-openai", prompt="blue", image=png(), input_fidelity="high", extra_body=words)
+        else:
+            made = images.generate(model="via-openai", prompt="fox", extra_body=words)
+        notes = made.headers["x-koci-notes"]
+        last = house.sandbox.last()
+        sent = last.get("form") or last["json"]
+        assert sent["moderation"] == "low"
+        assert not [name for name in sent if name.startswith(("seed", "frame", "svg", "input_fidelity"))]
+        assert all(f"{name}: left out" in notes for name in ("seed", "frame_count"))
+        assert "svg" in notes
+
+
+def test_markup_is_refused_where_it_is_not_taken_and_never_dropped(house: House, client: OpenAI) -> None:
+    files = [("image", ("a.png", png(), "image/png")), ("markup", ("m.png", png(alpha=0), "image/png"))]
+    status = {}
+    for model in ("gpt-image-2.6-sunburst", "via-openai", "via-gemini"):
+        answer = httpx.post(
+            f"{house.url}/openai/v1/images/edits",
+            data={"model": model, "prompt": "blue"},
+            files=files,
+            headers={"authorization": f"Bearer {house.key}"},
+            timeout=30,
+        )
+        status[model] = answer.status_code, answer.json().get("error", {}).get("param")
+    assert status == {
+        "gpt-image-2.6-sunburst": (200, None),
+        "via-openai": (400, "markup"),
+        "via-gemini": (400, "markup"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "field"),
+    [
+        ("as-it-is", {"seed": 42, "temperature": 0, "user": "u", "store": True, "metadata": {"a": "b"}}, None),
+        ("as-openai", {"user": "u", "max_tokens": 9, "safety_identifier": "s"}, None),
+        ("as-it-is", {"size": "1K", "image_config": {"aspect_ratio": "16:9"}}, None),
+        ("as-it-is", {"image_config": {"foo": 1}}, "image_config.foo"),
+        ("as-openai", {"temperature": 0}, "temperature"),
+        ("as-it-is", {"presence_penalty": 1}, "presence_penalty"),
+    ],
+)
+def test_a_strict_model_lets_go_of_bookkeeping_alone(
+    house: House, client: OpenAI, model: str, more: dict[str, Any], field: str | None
+) -> None:
+    if field is None:
+        answer = client.chat.completions.with_raw_response.create(model=model, **DRAW, extra_body=more)
+        config = house.sandbox.last()["json"].get("generationConfig", {})
+        assert {name: config.get(name) for name in more.keys() & {"seed", "temperature"}} == {
+            name: more[name] for name in more.keys() & {"seed", "temperature"}
+        }
+        assert "size" not in more or "sent=1K 16:9" in answer.headers["x-koci-size"]
+        return
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(model=model, **DRAW, extra_body=more)
+    assert (caught.value.param, caught.value.code) == (field, "strict")
+
+
+def test_previews_that_cannot_come_are_noted(client: OpenAI) -> None:
+    made = client.images.with_raw_response.generate(model="via-openai", prompt="fox", extra_body={"partial_images": 2})
+    assert "partial_images: left out (only a stream has previews)" in made.headers["x-koci-notes"]
+    events = list(client.images.generate(model="via-gemini", prompt="fox", stream=True, partial_images=2))
+    assert any("partial_images: left out" in note for note in events[-1].notes)  # type: ignore[union-attr]
+    with pytest.raises(openai.BadRequestError):
+        client.images.generate(model="as-it-is", prompt="fox", stream=True, partial_images=2)
 
 
 def test_the_picture_tool_as_a_stream(client: OpenAI) -> None:

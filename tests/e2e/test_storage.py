@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import httpx
 import pytest
+
+from koci_proxy.app.proxy import Proxy
 
 from .conftest import ROUTES
 from .processes import House, Sandbox, proxy
@@ -51,3 +54,30 @@ def test_signed_links(vendor: Sandbox, tmp_path: Path) -> None:
 def test_links_stand_under_the_public_url(vendor: Sandbox, tmp_path: Path) -> None:
     with proxy(tmp_path, vendor, ROUTES + "public_url: https://img.example.com\n") as house:
         assert link(house).startswith("https://img.example.com/storage/images/")
+
+
+@pytest.mark.anyio
+async def test_nothing_is_ordered_that_the_disk_has_no_room_for(
+    vendor: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "routes.yaml").write_text(ROUTES, encoding="utf-8")
+    proxy = Proxy(tmp_path / "routes.yaml", sandbox=vendor.url)
+    await proxy.open()
+    try:
+        key, _ = await proxy.callers.make("app")
+        app = httpx.AsyncClient(transport=httpx.ASGITransport(proxy), base_url="http://localhost")
+        body, headers = {"model": "via-openai", "prompt": "bench:small"}, {"authorization": f"Bearer {key}"}
+        before = vendor.calls()["total"]
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(1 << 40, 1 << 40, 0))
+        for more in ({}, {"prefer": "respond-async"}, {"idempotency-key": "one"}):
+            answer = await app.post("/openai/v1/images/generations", json=body, headers=headers | more)
+            assert answer.status_code == 502
+            assert "the disk of this house is full" in answer.json()["error"]["message"]
+        assert vendor.calls()["total"] == before
+        ready = await app.get("/readyz")
+        assert (ready.status_code, ready.text) == (503, "not ready: the disk of this house is full\n")
+        listed = await app.get("/v1/jobs", headers=headers)
+        assert listed.json()["data"] == []
+        await app.aclose()
+    finally:
+        await proxy.close()

@@ -46,10 +46,18 @@ def test_a_story_is_whole_whenever_it_is_heard(studio: House) -> None:
     whole(live, id)
     assert len(live) > 3, "the vendor tells how far it is"
     assert story(studio, id) == story(studio, id, "/openai/v1/jobs") == story(studio, id, "/google/v1/jobs") == live
-    for seen in range(len(live) + 1):
+    for seen in range(len(live)):
         assert story(studio, id, last_event_id=str(seen)) == live[seen:]
-    for nonsense in ("", "x", "-1", "1.5", "9" * 30):
+    over = get(studio, f"/v1/jobs/{id}/events", last_event_id=str(len(live)))
+    assert (over.status_code, over.content) == (204, b""), "an EventSource comes back for ever"
+    for nonsense in ("", "x", "-1", "1.5", "9" * 30, str(len(live) + 1), "999"):
         assert story(studio, id, last_event_id=nonsense) == live
+
+
+@pytest.mark.parametrize("limit", ["", "0", "101", "-1", "x", "٣", "9" * 5000])
+def test_a_limit_that_is_none(studio: House, limit: str) -> None:
+    refused = httpx.get(f"{studio.url}/v1/jobs", params={"limit": limit}, headers=auth(studio))
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "limit")
 
 
 def test_a_story_that_broke_off_goes_on(studio: House) -> None:

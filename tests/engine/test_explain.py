@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from koci_proxy import fit
 from koci_proxy.cli import main
 from koci_proxy.config import load, shipped
+from koci_proxy.engine import Engine
 from koci_proxy.engine.explain import Question
 from koci_proxy.facts import Card
 from koci_proxy.faults import Fault
@@ -61,6 +62,37 @@ def test_it_is_shown_in_the_terminal_too() -> None:
 
 def test_a_picture_has_no_seconds() -> None:
     assert "seconds" not in explained("image-2")
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "near"),
+    [
+        ("veo-3", "video", "'veo-3-1'"),
+        ("sora-2-pro", "video", "'sora-2'"),
+        ("dall-e-3", "generate", "'image-2"),
+        ("imag-2", "edit", "'image-2'"),
+        ("veo-3", None, "'veo-3-1'"),
+    ],
+)
+def test_a_model_that_is_not_there_is_told_by_one_for_the_same_work(name: str, task: Any, near: str) -> None:
+    nobody: Any = None
+    engine = Engine(load(shipped() / "routes.yaml", {}), nobody, {}, nobody)
+    with pytest.raises(Fault, match=f"there is no model '{name}'; did you mean {near}"):
+        engine.model(name, task)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        *(({"n": n}, "n") for n in (0, -5, 101, True, 1.5)),
+        *(({"images": -1}, "images"), ({"seconds": 0}, "seconds"), ({"seconds": float("nan")}, "seconds")),
+        *(({"mask": 1}, "mask"), ({"seconds": True}, "seconds")),
+    ],
+)
+def test_a_question_within_reason(body: dict[str, Any], field: str) -> None:
+    with pytest.raises(Fault) as caught:
+        Question.read({"model": "image-2", **body})
+    assert (caught.value.kind, caught.value.field) == ("bad_request", field)
 
 
 @pytest.mark.parametrize(

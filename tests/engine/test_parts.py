@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-from koci_proxy.engine import Engine, Keys, Past, Planned, Served, Shell, exchange
+from koci_proxy.engine import Early, Engine, Keys, Past, Planned, Served, Shell, exchange
 from koci_proxy.engine.keys import mark_of
 from koci_proxy.facts import Card, House, KeyPool, Model, Provider, Retry, Share
 from koci_proxy.faults import Fault
@@ -22,9 +23,9 @@ from koci_proxy.pool import Pool
 from koci_proxy.spool import Spools
 from koci_proxy.store import Store
 from koci_proxy.telemetry import Telemetry
-from koci_proxy.types import Event, Job, Result, Target, Ticket
+from koci_proxy.types import Done, Job, Made, Result, Target, Ticket, Told
 from koci_proxy.upstream import Client, Fetcher
-from koci_proxy.wire import Call, Json, Reply
+from koci_proxy.wire import Call, Frame, Json, Reply
 from tests.pixels.pictures import PNG
 
 pytestmark = pytest.mark.anyio
@@ -39,16 +40,18 @@ class Notebook:
     """A diary in memory. `pages` is what an earlier process wrote: how many pictures a part is for, and what of it."""
 
     deadline: float | None = None
+    early: Early | None = None
 
     def __init__(self, pages: Mapping[int, tuple[int, Past | None]] | None = None) -> None:
         self.counts = {part: count for part, (count, _) in (pages or {}).items()}
         self.pasts = {part: past for part, (_, past) in (pages or {}).items() if past}
         self.sent: list[tuple[int, int, str]] = []
+        self.told: list[Told] = []
         self.at_first: dict[int, int] = {}
         self.ends: dict[int, str] = {}
 
-    def tell(self, event: Event) -> None:
-        pass
+    def tell(self, event: Told) -> None:
+        self.told.append(event)
 
     def parts(self) -> Mapping[int, int]:
         return dict(self.counts)
@@ -168,6 +171,56 @@ async def past(
     )
 
 
+async def test_a_film_that_the_disk_has_no_room_for_is_looked_after(
+    shell: Shell, vendors: Vendors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes as the answer to a look, and can be asked for again."""
+    monkeypatch.setattr("koci_proxy.engine.attempt.WAIT", 0.001)
+    errors = [OSError(28, "No space left on device")] * 2
+
+    async def send(*asked: Any) -> Reply:
+        if errors:
+            raise errors.pop()
+        return await vendors.send(*asked)
+
+    monkeypatch.setattr(exchange, "send", send)
+    diary = Notebook({0: (1, await past(shell, "two", 1, ticket=True))})
+    assert len((await run(shell, 1, ["two"], diary)).result.media) == 1
+    assert not errors
+
+
+@pytest.mark.parametrize(
+    ("looks", "stopped", "cancels"),
+    [
+        (Ticket({"id": "two"}, 40.0), True, 1),
+        (Ticket({"id": "two"}, 100.0), False, 0),
+        (Result((PNG,)), False, 0),
+        (Fault("empty", "the task failed", stage="accepted"), True, 0),
+        (Fault("down", "not now"), None, 0),
+    ],
+)
+async def test_what_is_done_is_not_called_off(
+    shell: Shell, vendors: Vendors, looks: Result | Ticket | Fault, stopped: bool | None, cancels: int
+) -> None:
+    """Its vendor would forget it, and be paid all the same."""
+
+    def decode(reply: Reply, job: Job, target: Target) -> Result | Ticket:
+        if isinstance(looks, Fault):
+            raise looks
+        return looks
+
+    engine = engine_of(shell, ["two"], Retry(), False)
+    dialect = engine.plugins.dialects["wire"]
+    vars(dialect).update(decode=decode, cancel=lambda ticket, job, target: Call("DELETE", "end"))
+    known = await past(shell, "two", 1, ticket=True)
+    if stopped is None:
+        with pytest.raises(Fault, match="not now"):
+            await engine.cancel(JOB, known, Notebook())
+    else:
+        assert await engine.cancel(JOB, known, Notebook()) is stopped
+    assert [path for _, path in vendors.asked].count("end") == cancels
+
+
 async def test_what_all_parts_are_for_is_known_before_the_first_call(shell: Shell, vendors: Vendors) -> None:
     diary = Notebook()
     served = await run(shell, 5, ["two"], diary)
@@ -262,3 +315,48 @@ async def test_where_all_parts_of_a_part_fail_the_one_that_may_have_cost_is_told
     with pytest.raises(Fault) as caught:
         await run(shell, 4, ["two", "one"], Notebook())
     assert caught.value.message == "cut off"
+
+
+class Watcher:
+    """A plugin that wants to see what came."""
+
+    def on_result(self, result: Result) -> None:
+        pass
+
+
+async def streamed(shell: Shell, monkeypatch: pytest.MonkeyPatch, n: int, wants_all: bool) -> tuple[Notebook, Served]:
+    """A stream of two pictures and an end, by a wire that can show a picture before the others."""
+
+    async def stream(*_: object) -> AsyncIterator[Frame]:
+        for data in ("made", "made", "done"):
+            yield Frame(None, data)
+
+    def event(frame: Frame, job: Job, target: Target) -> Made | Done:
+        return Made(PNG) if frame.data == "made" else Done(Result((), created=5))
+
+    monkeypatch.setattr(exchange, "stream", stream)
+    engine = engine_of(shell, ["two"], Retry(tries=1, wait=0.0), named=True)
+    roll = Roll()
+    if wants_all:
+        roll.register(Watcher(), "0:watcher")
+    module = wire()
+    vars(module).update(event=event, made=lambda event, job: ())
+    engine.plugins = Plugins({"wire": module}, roll, Sources([]))
+    planned = engine.order(replace(JOB, n=n, stream=True, deliver="url", dialect="wire"))
+    card = replace(planned.targets[0].card, stream=True)
+    targets = (replace(planned.targets[0], card=card),)
+    diary = Notebook()
+    return diary, await engine.run(Planned(planned.job, planned.model, targets), "https://img.example", diary)
+
+
+@pytest.mark.parametrize(("n", "wants_all", "told"), [(1, False, 2), (1, True, 0), (3, False, 0)])
+async def test_a_picture_is_told_as_it_comes(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, n: int, wants_all: bool, told: int
+) -> None:
+    """Not where the order of several parts is open, nor where a plugin is still to see it."""
+    diary, served = await streamed(shell, monkeypatch, n, wants_all)
+    early = [event for event in diary.told if isinstance(event, Made)]
+    assert [event.index for event in early] == [0, 1][:told]
+    assert [event.media for event in early] == list(served.result.media[:told])
+    assert all(media.url and media.key for media in served.result.media)
+    assert served.result.created == 5

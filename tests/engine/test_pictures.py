@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from koci_proxy.engine import Shell
-from koci_proxy.engine.pictures import fetch, finish, gather
+from koci_proxy.engine.pictures import deliver, early, fetch, finish, gather
 from koci_proxy.faults import Fault
 from koci_proxy.pixels import Pixels
 from koci_proxy.spool import Spools
 from koci_proxy.store import Store
 from koci_proxy.telemetry import Telemetry
-from koci_proxy.types import Job, Media, Result, Role
+from koci_proxy.types import Job, Media, Result, Role, Sink
 from koci_proxy.upstream import Client, Fetcher
 from tests.pixels.clips import clip, sound
 from tests.pixels.pictures import PNG
@@ -64,6 +64,21 @@ def film_of(*inputs: tuple[Media, Role]) -> Job:
 
 def link(name: str) -> Media:
     return Media(url=f"https://cdn.example.com/{name}")
+
+
+def test_a_film_whose_link_lives_waits_for_room_on_the_disk(run: Run[Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("koci_proxy.store.FIRST", 0.001)
+    errors = [OSError(28, "No space left on device")] * 6
+
+    def sink(self: Spools) -> Sink:
+        if errors:
+            raise errors.pop()
+        return made(self)
+
+    made = Spools.sink
+    monkeypatch.setattr(Spools, "sink", sink)
+    assert run(lambda shell: fetch(Result((link("a.mp4"),)), shell)).media[0].seconds == 2.0
+    assert not errors
 
 
 @pytest.mark.parametrize("film", [FILM, link("a.mp4")], ids=["held", "linked"])
@@ -135,3 +150,57 @@ def test_pictures_beside_a_film_are_finished_as_ever(run: Run[Result]) -> None:
     result = run(lambda shell: finish(Result((FILM, PNG)), wish, JOB, shell))
     assert [media.mime for media in result.media] == ["video/mp4", "image/jpeg"]
     assert [small.mime for small in result.thumbnails] == ["image/webp", "image/webp"]
+
+
+# --- one before the others ------------------------------------------------------------------------------------------
+
+WISH = Job("m", "a fox", format="webp", deliver="url", stream=True)
+
+
+@pytest.mark.parametrize("made", [PNG, link("a.png")], ids=["held", "linked"])
+def test_a_picture_that_is_delivered_early_is_the_one_of_the_end(made: Media, run: Run[Any]) -> None:
+    async def both(shell: Shell) -> tuple[Media | None, Media]:
+        first = await early(made, WISH, WISH, BASE, shell)
+        assert first is not None
+        result = await finish(await fetch(Result((first,)), shell), WISH, WISH, shell)
+        return first, (await deliver(result.media, WISH.deliver, BASE, shell))[0]
+
+    first, last = run(both)
+    assert first == last
+    assert (first.mime, first.url) == ("image/webp", f"{BASE}/storage/images/{first.key}")
+
+
+@pytest.mark.parametrize(
+    ("made", "changes"),
+    [(PNG, {"compression": 50}), (PNG, {"thumbnails": True}), (PNG, {"format": "svg"}), (link("cut.mp4"), {})],
+)
+def test_what_cannot_be_said_yet_is_left_to_the_end(made: Media, changes: dict[str, Any], run: Run[Any]) -> None:
+    wish = replace(WISH, **changes)
+    assert run(lambda shell: early(made, wish, wish, BASE, shell)) is None
+
+
+def test_a_bad_picture_keeps_no_other_back(run: Run[Any]) -> None:
+    """All of them are paid for."""
+
+    async def some(shell: Shell) -> None:
+        sink = shell.spools.sink()
+        sink.write(b"no picture")
+        bad = sink.finish()
+        result = await fetch(Result((PNG, bad, PNG)), shell)
+        assert len(result.media) == 2
+        assert [note.field for note in result.notes] == ["n"]
+        assert "not a picture" in result.notes[0].detail
+        with pytest.raises(Fault, match="not a picture"):
+            await fetch(Result((bad, bad)), shell)
+
+    run(some)
+
+
+def test_a_link_that_was_given_early_is_the_one_given_at_the_end(tmp_path: Path, run: Run[Any]) -> None:
+    async def twice(shell: Shell) -> None:
+        shell = replace(shell, store=Store(tmp_path / "signed", signed=True))
+        first = await deliver((PNG,), "url", BASE, shell)
+        assert "signature=" in (first[0].url or "")
+        assert await deliver(first, "url", BASE, shell) == first
+
+    run(twice)

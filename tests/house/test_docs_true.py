@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ import click
 import pytest
 
 from koci_proxy.cli import main
+from koci_proxy.config import load, remarks
 from koci_proxy.faults import KINDS
 from koci_proxy.plugins import HOOKS
+from koci_proxy.telemetry import Telemetry
 
-from .prose import blocks, commands, inline, links, manual, pages, rows
+from .prose import SHELL, blocks, commands, inline, links, manual, pages, rows
 from .tree import ROOT, called, files, text
 
 SCHEMAS = files("schemas", suffix=".json")
@@ -32,6 +36,24 @@ def test_the_scripts_can_be_run(name: str) -> None:
     path = ROOT / "scripts" / name
     assert path.stat().st_mode & 0o111
     assert text(path).startswith("#!/bin/sh\n")
+
+
+def test_serve_stays_where_it_is_called(tmp_path: Path) -> None:
+    checkout, folder = tmp_path / "checkout", tmp_path / "house"
+    folder.mkdir()
+    for name in ("scripts", "requirements"):
+        shutil.copytree(ROOT / name, checkout / name)
+    shutil.copy(ROOT / "pyproject.toml", checkout)
+    for name in ("python", "koci-proxy"):
+        program = checkout / ".venv" / "bin" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text('#!/bin/sh\necho "$PWD" "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
+    lock = 'cd "$1"; . scripts/_setup; state run >.venv/koci-lock'
+    subprocess.run(["sh", "-c", lock, f"{checkout}/scripts/x", str(checkout)], check=True)
+    serve = [str(checkout / "scripts" / "serve"), "-c", "routes.yaml"]
+    said = subprocess.run(serve, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert said == f"{folder} serve -c routes.yaml\n"
 
 
 def test_hooks() -> None:
@@ -132,6 +154,36 @@ def described(schema: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
 def test_every_property_of_a_schema_is_described(path: Path) -> None:
     whole = json.loads(text(path))
     assert not [where for where, schema in properties(whole, path.stem) if not described(schema, whole)]
+
+
+def test_models_that_examples_ask_for_are_those_of_the_shipped_house() -> None:
+    house = load(ROOT / "routes.yaml", {})
+    examples = [(called(page), block) for page in pages() for block in blocks(text(page), {"python", *SHELL})]
+    asked = re.compile(r"""\bmodel["']?\s*[=:]\s*["']?(?P<field>[\w.-]+)|/models/(?P<path>[\w.-]+)""")
+    names = [(page, hit["field"] or hit["path"]) for page, block in examples for hit in asked.finditer(block)]
+    assert names
+    assert not sorted({(page, name) for page, name in names if name not in {*house.models, *house.aliases}})
+
+
+def test_metrics() -> None:
+    told = {row[0]: set(re.findall(r"\w+", row[1])) for row in rows(text(ROOT / "docs" / "routes.md"))}
+    telemetry = Telemetry()
+    telemetry.request("openai", "picture", 200, 1.0, 1)
+    telemetry.vendor_call("openai", "ok", 1.0)
+    telemetry.reload(True)
+    lines = [line for line in telemetry.render()[0].decode().splitlines() if not line.startswith("#")]
+    sent: dict[str, set[str]] = {}
+    for name, labels in re.findall(r"^(koci_\w+?)(?:_bucket|_count|_sum)?(?:{(.*)})? ", "\n".join(lines), re.M):
+        sent.setdefault(name, set()).update(set(re.findall(r"(\w+)=", labels)) - {"le"})
+    assert sent == {name: labels for name, labels in told.items() if name.startswith("koci_")}
+
+
+def test_the_house_on_real_vendors_of_the_readme(tmp_path: Path) -> None:
+    (example,) = [block for block in blocks(README, {"yaml"}) if "models:" in block]
+    path = tmp_path / "routes.yaml"
+    path.write_text("platforms: {openai: openai}\n" + example, encoding="utf-8")
+    keys = dict.fromkeys(re.findall(r"\$\{(\w+)\}", example), "a-key-of-twenty-letters")
+    assert list(remarks(path, load(path, keys))) == []
 
 
 def headers(source: str) -> set[str]:

@@ -7,8 +7,8 @@ from importlib.metadata import version
 import koci_proxy
 
 NAMES = [
-    *("Call", "Caller", "Done", "Event", "Fault", "Frame", "Job", "JobState", "Listing", "Lookup", "Media", "Note"),
-    *("Partial", "Progress", "Reply", "Result", "Size", "Target", "Ticket"),
+    *("Balance", "Call", "Caller", "Done", "Event", "Fault", "Frame", "Job", "JobState", "Listing", "Lookup", "Made"),
+    *("Media", "Note", "Partial", "Progress", "Reply", "Result", "Size", "Talk", "Target", "Ticket", "Upload"),
 ]
 
 

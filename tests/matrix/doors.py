@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -131,11 +131,11 @@ def gemini(model: str, thing: str, least: int) -> Ask:
 
 
 def linkai(model: str, thing: str, least: int) -> Ask:
-    if thing in ("mask", "n=3", "stream"):
+    if thing in ("n=3", "stream"):
         raise NoWord(f"LinkAI's shape has no {thing.partition('=')[0]}")
     body: dict[str, Any] = {"model": model, "prompt": PROMPT, "size": "1K", "aspect_ratio": "1:1"}
     body |= {"images": [uri(picture())] * references(thing, least)} if references(thing, least) else {}
-    body |= {"base64": {"response_format": "b64_json"}}.get(thing, {})
+    body |= {"base64": {"response_format": "b64_json"}, "mask": {"mask": uri(mask())}}.get(thing, {})
     return Ask("linkai/v1/images/generations", body)
 
 
@@ -183,17 +183,56 @@ def koci(model: str, thing: str, least: int) -> Ask:
     return Ask("api/generate/img2img", form=body, files=files)
 
 
+def imagen(model: str, thing: str, least: int) -> Ask:
+    if thing not in ("generate", "n=3", "base64"):
+        raise NoWord("Imagen's predict takes no pictures, streams nothing and answers in base64 only")
+    parameters = {"sampleCount": 3 if thing == "n=3" else 1, "aspectRatio": "1:1", "sampleImageSize": "1K"}
+    body = {"instances": [{"prompt": PROMPT}], "parameters": parameters}
+    return Ask(f"google/v1beta/models/{model}:predict", body)
+
+
+def under(platform: str, ask: Callable[[str, str, int], Ask]) -> Callable[[str, str, int], Ask]:
+    """The same requests at another platform's door."""
+
+    def moved(model: str, thing: str, least: int) -> Ask:
+        request = ask(model, thing, least)
+        return replace(request, path=f"{platform}/{request.path.partition('/')[2]}")
+
+    return moved
+
+
+def page(model: str, thing: str, least: int) -> Ask:
+    """Koukoutu's page writes the picture's names with underscores, and knows no tiers."""
+    request = gemini(model, thing, least)
+    text = json.dumps(request.json).replace("inlineData", "inline_data").replace("mimeType", "mime_type")
+    body = json.loads(text)
+    del body["generationConfig"]["imageConfig"]["imageSize"]
+    return replace(request, json=body)
+
+
+def tasks(model: str, thing: str, least: int) -> Ask:
+    if thing == "base64":
+        raise NoWord("a task of Koukoutu's is answered with a link")
+    request = koukoutu(model, thing, least)
+    return replace(request, path="koukoutu/async/v1/create")
+
+
 DOORS = tuple(
     Door(name, ask)
     for name, ask in (
         ("OpenAI images", openai),
         ("OpenAI chat", chat),
         ("OpenAI responses", responses),
+        ("AIOAGI", under("aioagi", openai)),
         ("Gemini", gemini),
+        ("Imagen", imagen),
+        ("Antigravity", under("antigravity", gemini)),
         ("Anthropic", anthropic),
         ("LinkAI", linkai),
         ("Ark", ark),
         ("Koukoutu", koukoutu),
+        ("Koukoutu by task", tasks),
+        ("Koukoutu's Gemini page", under("apis", page)),
         ("KoCodeImg", koci),
     )
 )

@@ -24,6 +24,7 @@ VENDORS = {
     "OpenAI": "sandbox-openai/gpt-image-2",
     "AIOAGI": "sandbox-aioagi/gpt-image-2",
     "Gemini": "sandbox-gemini/gemini-3.1-flash-image",
+    "Antigravity": "sandbox-antigravity/gemini-3.1-flash-image",
     "LinkAI": "sandbox-linkai/gpt-image-2",
     "Anthropic": "sandbox-anthropic/picture-1",
     "Koukoutu's Gemini page": "sandbox-koukoutu-gemini/gemini-2.5-flash-image",
@@ -39,12 +40,17 @@ def model(vendor: str) -> str:
 
 
 EDITORS = {"Koukoutu at once", "Koukoutu by task"}  # what can only be asked with a picture
-PLATFORMS = (
-    "{openai: openai, google: gemini, linkai: linkai, anthropic: anthropic, ark: ark, koukoutu: koukoutu, api: koci}"
+PLATFORMS = "".join(  # those of the shipped house
+    f"  {line}\n"
+    for line in (
+        *("openai: openai", "aioagi: openai", "google: gemini", "linkai: linkai", "anthropic: anthropic", "ark: ark"),
+        *("koukoutu: koukoutu", "apis: gemini", "api: koci"),
+        "antigravity: {dialect: gemini, defaults: {size: 1K 1:1}}",
+    )
 )
 # Koukoutu does at most five things at once for a key.
 KEYS = "".join(f"  sandbox-koukoutu-{kind}: {{of: [key-{kind}], at_once: 5}}\n" for kind in ("sync", "async"))
-ROUTES = f"platforms: {PLATFORMS}\nkeys:\n{KEYS}models:\n" + "".join(
+ROUTES = f"platforms:\n{PLATFORMS}keys:\n{KEYS}models:\n" + "".join(
     f"  {model(name)}: {target}\n" for name, target in VENDORS.items()
 )
 AT_ONCE = 4
@@ -74,7 +80,7 @@ async def ask(client: httpx.AsyncClient, door: Door, vendor: str, thing: str, co
         request = door.ask(model(vendor), thing, 1 if vendor in EDITORS else 0)
     except NoWord as reason:
         return "no word", str(reason)
-    answer = await send(client, request, conversation)
+    answer = await ended(client, await send(client, request, conversation))
     mime = answer.headers["content-type"]
     if answer.status_code >= 500 or (answer.status_code >= 400 and not refusal(answer)):
         return "BROKEN", f"{answer.status_code} {answer.text[:200]}"
@@ -102,6 +108,17 @@ async def send(client: httpx.AsyncClient, request: Ask, conversation: str) -> ht
     form = {name: value.replace("{conversation}", conversation) for name, value in request.form.items()}
     files = [(name, (f"{name.strip('[]')}.png", content, "image/png")) for name, content in request.files]
     return await client.post("/" + request.path, data=form, files=files)
+
+
+async def ended(client: httpx.AsyncClient, answer: httpx.Response) -> httpx.Response:
+    """The answer itself; of a task of Koukoutu's, what it says once it has ended."""
+    task = b'"task_id"' in answer.content[:1000] and answer.json().get("data", {}).get("task_id")
+    if not task:
+        return answer
+    await client.get(f"/v1/jobs/{answer.headers['x-request-id']}/events")  # ends with the job
+    over = await client.post("/koukoutu/async/v1/query", data={"task_id": str(task)})
+    over.headers.update({name: answer.headers[name] for name in ("x-koci-notes",) if name in answer.headers})
+    return over
 
 
 def refusal(answer: httpx.Response) -> str:

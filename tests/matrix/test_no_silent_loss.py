@@ -43,6 +43,10 @@ FIELDS: dict[str, list[tuple[str, dict[str, Any], str]]] = {
     "linkai": [
         ("quality", {"quality": "high"}, "high"),
         ("made_up", {"made_up": "word-19"}, "word-19"),
+        ("n", {"n": 4}, '"n": 4'),
+        ("stream", {"stream": True}, '"stream": true'),
+        ("output_format", {"output_format": "webp"}, "webp"),
+        ("background", {"background": "transparent"}, "transparent"),
     ],
     "ark": [
         ("seed", {"seed": 4711}, "4711"),
@@ -50,6 +54,8 @@ FIELDS: dict[str, list[tuple[str, dict[str, Any], str]]] = {
         ("made_up", {"made_up": "word-19"}, "word-19"),
     ],
 }
+# What a vendor has, by its document, that ignores all else: there a field has not arrived by being sent.
+HAS = {"LinkAI": {"model", "prompt", "images", "size", "aspect_ratio", "quality", "response_format"}}
 ASKS = {"openai": openai, "gemini": gemini, "anthropic": anthropic, "linkai": linkai, "ark": ark}
 CASES = [
     (door, vendor, name, extra, trace)
@@ -89,5 +95,8 @@ def test_a_field_arrives_or_is_noted(
         return
     assert answer.status_code == 200, answer.text
     notes = answer.headers.get("x-koci-notes", "")
-    got = json.dumps(house.sandbox.last(), ensure_ascii=False).replace(PROMPT, "")
+    sent = house.sandbox.last()
+    if vendor in HAS:
+        sent = {each: value for each, value in sent["json"].items() if each in HAS[vendor]}
+    got = json.dumps(sent, ensure_ascii=False).replace(PROMPT, "")
     assert re.search(rf"(^|[;.] ?){name}: ", notes) or re.search(trace, got), (notes, got)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +77,12 @@ def tried(folder: Path, source: str, name: str = "x.py") -> list[str]:
             ["FileNotFoundError", "it could not be made with the options {path: 'sample'}"],
         ),
         ("class Plugin:\n  def __init__(self, what): ...\n  def on_job(self): ...", ["option 'what' is missing"]),
+        ("class Plugin:\n  def __init__(self, n: list[int]): sum(n)\n  def on_job(self): ...", []),
+        (
+            "import time\ndef on_job():\n  end = time.perf_counter() + 0.11\n  while time.perf_counter() < end: pass",
+            ["on_job took 0.1"],
+        ),
+        ("import asyncio\nasync def on_job(): await asyncio.sleep(0.11)", []),
         ("def on_jobb(): ...", ["no hook 'on_jobb' — did you mean 'on_job'?"]),
         ("def on_job(): return 1", ["the plugin 'x' gave int back from on_job, not Job"]),
         ("def on_fault(): 1 / 0", ["the plugin 'x' failed in on_fault: ZeroDivisionError: division by zero"]),
@@ -150,6 +157,33 @@ def test_options_given_are_used(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in contract(file)[0]
     assert contract(file, {"n": 2}) == []
     assert contract(file, {"m": 2})[0].endswith("no option 'm' (it takes n)")
+
+
+@pytest.mark.parametrize("head", ["", "from __future__ import annotations\n"])
+@pytest.mark.parametrize(
+    ("kind", "value", "breaks"),
+    [
+        ("list[str]", "forbidden", ["option 'one' must be a list, not text"]),
+        ("list[str]", ["a", 5], ["option 'one[1]' must be text, not 5"]),
+        ("list", {"a": 1}, ["option 'one' must be a list, not a map"]),
+        ("dict[str, int]", {"a": "b"}, ["option 'one.a' must be a whole number, not text"]),
+        ("str", 5, ["option 'one' must be text, not 5"]),
+        ("int", 1.5, ["option 'one' must be a whole number, not 1.5"]),
+        ("int", True, ["option 'one' must be a whole number, not true"]),
+        ("float", "1", ["option 'one' must be a number, not text"]),
+        ("bool", "on", ["option 'one' must be true or false, not text"]),
+        ("bool", None, ["option 'one' must be true or false, not nothing"]),
+        *(("list[str]", ["a"], []), ("list", [], []), ("dict[str, list[int]]", {"a": [1]}, []), ("float", 1, [])),
+        # What these are is the plugin's own business, or a checker's.
+        *(("str | None", 5, []), ("tuple[str, ...]", ["a"], []), ("'Job'", 5, []), ("'NoSuch'", 5, [])),
+    ],
+)
+def test_options_are_of_the_plain_types_they_name(
+    tmp_path: Path, head: str, kind: str, value: Any, breaks: list[str]
+) -> None:
+    file = tmp_path / "x.py"
+    file.write_text(f"{head}class Plugin:\n  def __init__(self, one: {kind}): ...\n  def on_job(self): ...")
+    assert [line.partition("x.py: ")[2] for line in contract(file, {"one": value})] == breaks
 
 
 def test_a_sibling_of_another_folder(tmp_path: Path) -> None:

@@ -74,6 +74,15 @@ async def test_answers_a_picture(client: httpx.AsyncClient, fields: dict[str, An
     assert answer.headers["request-id"].startswith("req_")
 
 
+@pytest.mark.parametrize("name", ["temperature", "top_p", "top_k"])
+async def test_words_that_a_newer_version_of_the_api_has_no_more(client: httpx.AsyncClient, name: str) -> None:
+    assert (await post(client, body_of(**{name: 1}))).status_code == 200
+    newer = {"anthropic-version": "2026-10-21"}
+    assert (await post(client, body_of(), **newer)).status_code == 200
+    answer = await post(client, body_of(**{name: 1}), **newer)
+    assert answer.json()["error"]["message"] == f"{name}: Extra inputs are not permitted"
+
+
 @pytest.mark.parametrize(
     "messages",
     [
@@ -110,7 +119,8 @@ async def test_a_picture_by_its_link(client: httpx.AsyncClient) -> None:
         ({"max_tokens": True}, 400, "invalid_request_error", "max_tokens"),
         ({"stream": True}, 400, "invalid_request_error", "stream"),
         ({"n": 2}, 400, "invalid_request_error", "n: Extra inputs"),
-        ({"temperature": 1}, 400, "invalid_request_error", "temperature: Extra inputs"),
+        ({"temperature": "1"}, 400, "invalid_request_error", "temperature: Input should be a valid number"),
+        ({"top_k": 0.5}, 400, "invalid_request_error", "top_k: Input should be a valid number"),
         ({"size": "3K"}, 400, "invalid_request_error", "size"),
         ({"size": "2048x2048"}, 400, "invalid_request_error", "size"),
         ({"aspect_ratio": "2:1"}, 400, "invalid_request_error", "aspect_ratio"),
@@ -165,6 +175,7 @@ async def test_refuses_too_many_pictures(client: httpx.AsyncClient) -> None:
         ("POST", PATH, b"{", VERSION, 400),
         ("POST", PATH, b"[]", VERSION, 400),
         ("POST", PATH, json.dumps(body_of()).encode(), {}, 400),
+        ("POST", PATH, json.dumps(body_of()).encode(), {"anthropic-version": "2020-01-01"}, 400),
         ("GET", PATH, b"", VERSION, 405),
         ("POST", "/anthropic/v1/v1/messages", b"{}", VERSION, 404),
         ("POST", "/anthropic/v1/complete", b"{}", VERSION, 404),

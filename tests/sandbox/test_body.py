@@ -87,6 +87,7 @@ async def test_reads_a_form(boundary: str) -> None:
         ("multipart/form-data; boundary=XY", FORM[:-5]),
         ("multipart/form-data; boundary=XY", FORM.replace(b"; name=", b"; nome=")),
         ("application/json", b"{"),
+        ("application/json", rb'{"prompt": "\ud83d x"}'),
         ("text/plain", b"{}"),
     ],
 )

@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
         ({"size": "2880x2880", "output_format": "jpeg"}, "JPEG", (2880, 2880), 1),
         ({"size": "1440x480"}, "PNG", (1440, 480), 1),
         ({"model": "gpt-image-2.5-flare", "quality": "max", "background": "transparent"}, "PNG", (1024, 1024), 1),
+        ({"model": "gpt-image-2.6-sunburst", "output_format": "gif", "frame_count": 4}, "GIF", (1024, 1024), 1),
         ({"model": "gpt-image-1.5", "size": "1024x1536", "moderation": "low", "user": "u"}, "PNG", (1024, 1536), 1),
     ],
 )

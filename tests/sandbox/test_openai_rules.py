@@ -13,6 +13,7 @@ from koci_proxy.sandbox.openai_rules import free_size
 from .asking import EDITS, OPENAI, png, saved, uri
 
 GOOD = {"model": "gpt-image-2", "prompt": "a fox"}
+LATER: dict[str, Any] = {"model": "gpt-image-2.5-flare", "output_format": "gif"}
 USER = "image_generation_user_error"
 PLAIN = "invalid_request_error"
 
@@ -58,6 +59,10 @@ def test_free_size(size: tuple[int, int], fits: bool) -> None:
         ({"quality": ["high"]}, PLAIN, "quality", "invalid_value"),
         ({"background": "transparent"}, PLAIN, "background", "invalid_value"),
         ({"output_format": "gif"}, PLAIN, "output_format", "invalid_value"),
+        ({"frame_count": 4}, PLAIN, "frame_count", "unknown_parameter"),
+        ({"model": "gpt-image-2.5-flare", "frame_count": 4}, PLAIN, "frame_count", "invalid_value"),
+        (LATER | {"frame_count": 17}, PLAIN, "frame_count", "integer_above_max_value"),
+        (LATER | {"stream": True}, PLAIN, "stream", "invalid_value"),
         ({"output_compression": 101}, PLAIN, "output_compression", "integer_above_max_value"),
         ({"output_compression": 50}, USER, "output_compression", "invalid_png_output_compression"),
         ({"model": "gpt-image-1.5", "background": "transparent", "output_format": "jpeg"}, USER, "background", None),
@@ -97,6 +102,14 @@ def half_a_picture() -> bytes:
     [
         ({"input_fidelity": "high"}, [image(png())], "input_fidelity", "invalid_input_fidelity_model"),
         ({"model": "gpt-image-1-mini", "input_fidelity": "high"}, [image(png())], "input_fidelity", "invalid_value"),
+        ({}, [image(png()), image(png(), "markup")], "markup", "unknown_parameter"),
+        (LATER, [image(png()), image(png(), "mask")], "mask", "invalid_value"),
+        (
+            {"model": "gpt-image-2.5-flare"},
+            [image(png()), image(png(), "mask"), image(png(), "markup")],
+            "markup",
+            "invalid_value",
+        ),
         ({"style": "vivid"}, [image(png())], "style", "unknown_parameter"),
         ({"image": "a.png"}, [image(png(), "mask")], "image", "invalid_type"),
         ({}, [image(png(), "picture")], "picture", "unknown_parameter"),

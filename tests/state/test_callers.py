@@ -68,8 +68,10 @@ async def test_a_caller_by_its_id(url: str) -> None:
     async with book(url) as callers:
         plain, caller = await callers.make("shop")
         assert await callers.by_id(caller.id) == caller
+        assert await callers.live(caller.id) == caller
         assert await callers.digest(caller.id) == hashlib.sha256(plain.encode()).digest()
         await callers.revoke(caller.id)
+        assert await callers.live(caller.id) is None
         assert await callers.by_id(caller.id) == caller
         assert await callers.digest(caller.id) is None
         assert await callers.by_id("nobody") is None

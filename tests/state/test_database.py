@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import sqlite3
 import time
@@ -11,6 +10,7 @@ import traceback
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from sqlalchemy import select, text
@@ -21,6 +21,7 @@ from koci_proxy.state import Callers, Database
 from koci_proxy.state import database as module
 from koci_proxy.state.database import TOGETHER, Work
 from koci_proxy.state.tables import conversations
+from tests.postgres import postgres
 
 from .opened import opened
 
@@ -211,19 +212,24 @@ async def test_the_clock(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("nonsense secret", "cannot be used"),
+        ("nonsense secret", "the state database cannot be used"),
         ("oracle9://me:secret@db/koci", r"sqlite:// or postgresql://, not oracle9://"),
         ("mysql+aiomysql://me:secret@db/koci", r"not mysql://"),
         ("postgresql://me:p@secret:word@db/koci", "@ as %40"),
         ("postgresql://me:secret@db:54x/koci", "is no number"),
         ("postgresql+psycopg2://me:secret@db/koci", "psycopg2"),
         ("sqlite:////dev/null/koci.db", "cannot be used"),
-        ("postgresql://me:secret@127.0.0.1/koci?sslmod=require", "sslmod'"),
-        ("postgresql://me:secret@127.0.0.1:1/koci", SILENT),
-        ("postgres://me:secret@127.0.0.1:1/koci?sslmode=require", SILENT),
-        ("postgresql://me:secret@/koci?host=/dev/null", SILENT),
-        ("postgresql://me:secret@/koci?sslmode=perhaps", SILENT),
-        ("sqlite:////tmp", "cannot be used: unable to open"),
+        ("postgresql://me:secret@127.0.0.1/koci?sslmod=require", "cannot be used: it has no parameter 'sslmod'"),
+        (
+            "postgresql://me:secret@127.0.0.1:1/koci",
+            r"^postgresql://me:\*\*\*@127.0.0.1:1/koci does not answer: Connection refused$",
+        ),
+        ("postgres://me:secret@127.0.0.1:1/koci?sslmode=require", "does not answer: Connection refused"),
+        ("postgresql://me:se@secret@no-host.invalid/koci", "no-host.invalid/koci .* host cannot be found .* @ as %40"),
+        ("postgresql://127.0.0.1:1/koci?password=secret", r"koci\?password=\*\*\* does not answer"),
+        ("postgresql://me:secret@/koci?host=/dev/null", "does not answer: Not a directory"),
+        ("postgresql://me:secret@/koci?sslmode=perhaps", "does not answer: `sslmode` parameter must be one of"),
+        ("sqlite:////tmp", "sqlite:////tmp cannot be used: unable to open"),
     ],
 )
 async def test_a_database_that_cannot_be_had(
@@ -236,21 +242,63 @@ async def test_a_database_that_cannot_be_had(
     assert "secret" not in caught.value.message
     assert "secret" not in caplog.text
     assert "secret" not in "".join(traceback.format_exception(caught.value))
-    assert [record.levelno for record in caplog.records] == ([logging.ERROR] if words == SILENT else [])
+    assert not caplog.records  # it is one line, and no traceback
     assert database._file is None
     assert database._engine is None
 
 
 async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "koci.db").write_bytes(b"not a database" * 1000)
-    with pytest.raises(Fault, match=SILENT):
+    with pytest.raises(Fault, match=r"koci.db cannot be used: file is not a database$"):
         await Database(f"sqlite:///{tmp_path / 'koci.db'}").open()
+
+
+async def test_a_server_without_that_database_or_user() -> None:
+    with postgres() as url:
+        name = url.partition("?")[0].rpartition("/")[2]
+        for wrong, why in (
+            (url.replace(f"/{name}?", "/nodb?"), 'database "nodb" does not exist'),
+            (url.replace("//postgres:", "//nobody:secret"), 'role "nobody" does not exist'),
+        ):
+            with pytest.raises(Fault, match=f"does not answer: {why}$") as caught:
+                await Database(wrong).open()
+            assert "secret" not in caught.value.message
+
+
+async def test_whether_a_file_was_made_is_known(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'koci.db'}"
+    async with opened(url) as database:
+        assert database.made == str(tmp_path / "koci.db")
+    async with opened(url) as database:
+        assert database.made is None
+
+
+async def test_trouble_is_known_until_something_works_again(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(connection: AsyncConnection) -> None:
+        raise ConnectionResetError("gone")
+
+    async with opened(url) as database:
+        await database.write(making("one"))
+        assert await database.trouble() is None
+        with pytest.raises(Fault):  # the mistake of one statement is none of the database
+            await database.write(making("one"))
+        assert not database.silent
+        with pytest.raises(Fault):
+            await database.write(broken)
+        assert database.silent
+        assert await database.trouble() is None  # asked once more, it answers
+        with pytest.raises(Fault), mock.patch.object(database, "_together", broken):
+            await database.write(making("two"))
+        with mock.patch.object(database, "_together", broken):
+            assert await database.trouble() == SILENT
+        await database.write(making("two"))
+        assert not database.silent
 
 
 async def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(module, "TURN", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(Fault, match=SILENT):
+        with pytest.raises(Fault, match=r"does not answer: nothing came for 0.1 seconds$"):
             await Database(f"postgresql://me:secret@{address}/koci?sslmode=disable").open()
     assert "secret" not in caplog.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 
 from koci_proxy.state import Database
 from koci_proxy.state import jobs as room
-from koci_proxy.state.jobs import JobBook, Lost, NewJob
+from koci_proxy.state.jobs import Charge, JobBook, Lost, Money, NewJob
+from koci_proxy.state.ledger import Ledger
 from koci_proxy.types import Lookup
 
 pytestmark = pytest.mark.anyio
@@ -122,14 +123,44 @@ async def test_a_cancelled_job_is_its_workers_no_more(database: Database) -> Non
     book = JobBook(database, "one")
     await book.begin(replace(NEW, repeat_key="k"))
     assert await book.cancel("other", NEW.id, 900.0) is None
-    before = await book.cancel("shop", NEW.id, 900.0)
-    assert before is not None
-    assert before.status == "running"
+    cancelled = await book.cancel("shop", NEW.id, 900.0)
+    assert cancelled is not None
+    assert (cancelled[0].status, cancelled[1]) == ("running", 0)
     assert await book.beat([NEW.id]) == set()
     assert await book.named("shop", "k") is None
     row = await book.find("shop", NEW.id)
     assert row is not None
     assert (row.status, row.ended) == ("cancelled", True)
+
+
+@pytest.mark.parametrize(("owed", "price"), [((0, 3), 0), ((1, 3), 2334), ((2, 3), 4667), ((3, 3), 7000), ((0, 0), 0)])
+async def test_a_cancelled_job_is_charged_what_is_owed_of_it(
+    database: Database, owed: tuple[int, int], price: int
+) -> None:
+    """And what came to nothing after all is given back, however often that is said; nothing once it has ended."""
+    book, books = JobBook(database, "one"), Ledger(database)
+    await book.begin(NEW, Money(7000))
+    cancelled = await book.cancel("shop", NEW.id, None, lambda row: owed)
+    assert cancelled is not None
+    assert cancelled[1] == price
+    account = await books.account("shop")
+    assert (account.balance, account.held) == (-price, 0)
+    assert await book.cancel("shop", NEW.id, None, lambda row: (3, 3)) is None
+    with pytest.raises(Lost):
+        await book.end(NEW.id, "succeeded", None, Charge(7000))
+    assert [await book.give_back(NEW.id, pictures) for pictures in (3, owed[0], 0, 0)] == [0, 0, price, 0]
+    account = await books.account("shop")
+    assert (account.balance, account.spent_today) == (0, 0)
+    assert await books.totals() == []
+
+
+async def test_what_a_job_came_to_is_not_given_back(database: Database) -> None:
+    book = JobBook(database, "one")
+    await book.begin(NEW, Money(7000))
+    await book.end(NEW.id, "succeeded", None, Charge(7000, "picture", 1))
+    assert await book.cancel("shop", NEW.id, None, lambda row: (1, 1)) is None
+    assert await book.give_back(NEW.id, 0) == 0
+    assert (await Ledger(database).account("shop")).balance == -7000
 
 
 async def test_what_was_given_up_for_lost_and_comes_after_all_is_kept(database: Database) -> None:
@@ -174,15 +205,30 @@ async def test_what_was_kept_long_enough_is_told(database: Database) -> None:
 async def test_a_webhook_is_due_for_one_of_all(database: Database) -> None:
     one, two = JobBook(database, "one"), JobBook(database, "two")
     await one.begin(replace(NEW, webhook="https://shop.example.com/hook"))
-    assert await one.due(10) == []
+    assert await one.due(10, 4) == []
     await one.end(NEW.id, "succeeded", None, webhook_at=0.0)
-    due = [row.id for rows in await asyncio.gather(one.due(10), two.due(10)) for row in rows]
+    due = [row.id for rows in await asyncio.gather(one.due(10, 4), two.due(10, 4)) for row in rows]
     assert due == [NEW.id]
     await one.told(NEW.id, 1, again_in=-1.0)
-    (again,) = await two.due(10)
+    (again,) = await two.due(10, 4)
     assert again.webhook_tries == 1
     await two.told(NEW.id, 2, again_in=None)
-    assert await one.due(10) == []
+    assert await one.due(10, 4) == []
+
+
+async def test_no_caller_holds_up_the_webhooks_of_others(database: Database) -> None:
+    book = JobBook(database, "one")
+    for at, (letter, owner) in enumerate({"a": "bad", "b": "bad", "c": "bad", "d": "good", "e": "other"}.items()):
+        await book.begin(replace(new(letter, owner=owner), webhook="https://x.example/"))
+        await book.end(new(letter).id, "succeeded", None, webhook_at=float(at))
+
+    async def due(most: int, each: int, without: Sequence[str] = ()) -> list[str]:
+        return sorted(row.id[-1] for row in await book.due(most, each, without))
+
+    assert await due(2, 1) == ["a", "d"]
+    assert await due(10, 1, ["other"]) == ["b"]
+    assert await due(10, 2) == ["c", "e"]
+    assert await due(10, 2) == []
 
 
 async def test_versions_count_writes(database: Database) -> None:

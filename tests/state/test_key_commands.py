@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from koci_proxy.cli import main
 from koci_proxy.state import Callers, Database
 from koci_proxy.state.holds import hold
+from koci_proxy.state.jobs import JobBook, NewJob
 from koci_proxy.state.tables import accounts, holds
 from koci_proxy.types import Caller
 
@@ -110,11 +111,30 @@ def test_a_key_with_all_that_binds_it(koci: Koci, url: str) -> None:
     assert {caller.id, "shop", "Ann", "live", "37.5"} <= set(line.split())
 
 
+def test_jobs_are_shown_with_the_names_of_their_keys(koci: Koci, routes: Path, url: str) -> None:
+    made = found(url, koci("keys", "new", "shop").stdout.strip())
+    assert made is not None
+    jobs = [NewJob(f"req_{owner}", owner, "openai", "", "generate", "picture", {}) for owner in (made.id, "gone")]
+
+    async def begun() -> None:
+        async with opened(url) as database:
+            for job in jobs:
+                assert await JobBook(database, "one").begin(job) is not None
+
+    asyncio.run(begun())
+    lines = CliRunner().invoke(main, ["jobs", "-c", str(routes)]).stdout.splitlines()[1:]
+    assert {tuple(line.split()[index] for index in (0, 3)) for line in lines} == {
+        (f"req_{made.id}", "shop"),
+        ("req_gone", "gone"),
+    }
+
+
 def test_a_key_is_changed(koci: Koci) -> None:
     koci("keys", "new", "shop", "--models", "film", "--per-minute", "60", "--at-once", "4", "--expires", "1h")
     changed = koci("keys", "change", "shop", "--models", "any", "--per-minute", "none", "--expires", "never")
     told = facts(changed)
     assert (told["models"], told["limits"], told["expires"]) == ("any", "at_once 4", "never")
+    assert told == facts(koci("keys", "show", "shop"))
     assert koci("keys", "change", "shop").exit_code == 2
 
 
@@ -143,7 +163,10 @@ def test_a_key_is_replaced_while_the_old_one_is_good(koci: Koci, url: str) -> No
         ("keys new x --models image", "'image' is an alias; name its model, 'picture'"),
         ("keys new x --models ,", "models is a list of one name or more"),
         ("keys new x --platforms gogle", "there is no platform 'gogle' here; did you mean 'google'?"),
-        ("keys new x --expires 2020-01-01", "a key expires at a time to come"),
+        (
+            "keys new x --expires 2020-01-01",
+            "expires_at lies in the past: give a time to come, such as 30d or 2027-01-31",
+        ),
         ("keys new x --expires soon", "is a time such as 30d, 2027-01-31"),
         ("keys new x --per-minute many", "--per-minute is a whole number from 1 on, or none"),
         ("keys new x --at-once 0", "at_once is a whole number from 1 on"),

@@ -89,7 +89,7 @@ async def test_a_key_whose_time_is_over_is_told_so(url: str) -> None:
     async with opened(url) as database:
         callers = Callers(database, timer=clock)
         plain, caller = await callers.make("shop", expires_at=time.time() + 3600)
-        assert await callers.find(plain) == caller
+        assert await callers.find(plain) == caller == await callers.live(caller.id)
         over = keys.update().values(expires_at=1_000_000.0)
         await database.write(lambda connection: connection.execute(over))
         clock.now = TRUST + 0.01
@@ -98,6 +98,7 @@ async def test_a_key_whose_time_is_over_is_told_so(url: str) -> None:
                 await callers.find(plain)
             assert (caught.value.kind, caught.value.code) == ("unauthorized", "expired_api_key")
         assert await callers.by_id(caller.id) == caller
+        assert await callers.live(caller.id) is None
         assert await callers.revoke("shop")
         clock.now *= 2
         assert await callers.find(plain) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import io
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -14,7 +15,7 @@ from sqlalchemy import text
 
 from koci_proxy import Fault
 from koci_proxy.state import Callers, Database, Ledger
-from koci_proxy.state.holds import DAY, hold, over_day, release, settle
+from koci_proxy.state.holds import DAY, hold, over_day, settle
 from koci_proxy.state.ledger import MOST, Account, Hold, Imbalance
 from koci_proxy.state.tables import accounts, entries
 
@@ -38,7 +39,7 @@ class Books:
         return await self.database.write(lambda one: settle(one, job, charge, now, **more))
 
     async def release(self, job: str) -> bool:
-        return await self.database.write(lambda one: release(one, job))
+        return await self.database.write(lambda one: settle(one, job, 0))
 
     async def now(self) -> tuple[int, int]:
         """Balance and held."""
@@ -248,7 +249,7 @@ async def test_what_a_day_may_cost(books: Books) -> None:
         assert await hold(connection, books.owner, job, 1000, day + 2.0)
         over = await over_day(connection, books.owner, 5500, day + 2.0)
         if over:
-            await release(connection, job)
+            await settle(connection, job, 0)
         return not over
 
     done = await asyncio.gather(*(books.database.write(partial(held, f"j{at}")) for at in range(10)))
@@ -283,6 +284,49 @@ async def test_pages_of_a_statement(books: Books) -> None:
     assert ([entry.job for entry in between], more) == (["j2", "j1"], False)
     assert (await books.ledger.statement("other"))[0] == []
     assert len((await books.ledger.statement())[0]) == 5
+
+
+async def test_what_has_a_name_is_booked_once(books: Books) -> None:
+    async def top_up(amount: int = 5000, note: str = "invoice 7", owner: str = books.owner) -> Account:
+        return await books.ledger.top_up(owner, amount, note, "ann", once="inv-7")
+
+    assert [account.balance for account in await asyncio.gather(*(top_up() for _ in range(8)))] == [5000] * 8
+    await books.hold("a", 1000)
+    assert (await books.ledger.adjust(books.owner, -500, once="slip")).balance == 3500
+    assert [(await each).balance for each in (top_up(), books.ledger.adjust(books.owner, -500, once="slip"))] == [
+        3500,
+        3500,
+    ]
+    for other in (
+        top_up(5001),
+        top_up(note="invoice 8"),
+        books.ledger.adjust(books.owner, 5000, "invoice 7", once="inv-7"),
+    ):
+        with pytest.raises(Fault, match="use a new name") as caught:
+            await other
+        assert (caught.value.kind, caught.value.code) == ("conflict", "idempotency_key_reused")
+    _, another = await Callers(books.database).make("another")
+    assert (await top_up(owner=another.id)).balance == 5000
+    assert len((await books.ledger.statement())[0]) == 3
+    assert await books.now() == (3500, 1000)
+
+
+async def test_what_was_written_off_goes_with_a_name_once(books: Books) -> None:
+    await books.hold("a", 3000)
+    await books.settle("a", 3000)
+    for _ in range(2):
+        assert (await books.ledger.top_up(books.owner, 1000, once="first")).balance == 1000
+    assert len((await books.ledger.statement(books.owner))[0]) == 3
+
+
+@pytest.mark.parametrize(
+    "note", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1+1", " =1+1", "＝1+1", "\u3000＋1", "－1", "＠x"]
+)
+async def test_no_note_is_a_formula(books: Books, note: str) -> None:
+    await books.ledger.top_up(books.owner, 9000, note)
+    text = "".join([line async for line in books.ledger.export(books.owner)])
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["note"] == f"'{note}"
 
 
 async def test_the_books_as_csv(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from koci_proxy import Fault
 from koci_proxy.state import Database, Ledger
-from koci_proxy.state.holds import hold, release, settle
+from koci_proxy.state.holds import BACK, give_back, hold, settle, settle_share
 from koci_proxy.state.ledger import Account
 from koci_proxy.state.tables import accounts, entries, holds, keys
 from tests.postgres import postgres
@@ -27,7 +27,20 @@ from .opened import opened
 
 OWNERS = ("a", "b")
 JOBS = 5
-KINDS = ("hold", "hold", "settle", "settle", "release", "top_up", "adjust", "killed hold", "killed settle")
+PARTS = 3
+KINDS = (
+    "hold",
+    "hold",
+    "settle",
+    "settle",
+    "share",
+    "back",
+    "release",
+    "top_up",
+    "adjust",
+    "killed hold",
+    "killed settle",
+)
 ACTIONS = st.tuples(st.sampled_from(KINDS), st.integers(0, JOBS - 1), st.integers(0, 12))
 
 
@@ -91,6 +104,13 @@ class Run:
             case "settle":
                 if await self.database.write(lambda one: settle(one, self._id(job), amount, 1.0)):
                     self.charged[job] = self.charged.get(job) or min(amount, self.told.costs[job])
+            case "share":
+                charge = await self.database.write(lambda one: settle_share(one, self._id(job), amount % PARTS, PARTS))
+                self.charged[job] = self.charged.get(job) or charge
+            case "back":
+                now = self.database.now()
+                back = await self.database.write(lambda one: give_back(one, self._id(job), amount % PARTS, now))
+                self.given[OWNERS[job % 2]] += back
             case "release":
                 await self._release(job)
             case "top_up" if amount:
@@ -107,7 +127,7 @@ class Run:
         return await hold(connection, OWNERS[job % 2], self._id(job), self.told.costs[job], 1.0)
 
     async def _release(self, job: int) -> None:
-        await self.database.write(lambda one: release(one, self._id(job)))
+        await self.database.write(lambda one: settle(one, self._id(job), 0))
 
     async def _top_up(self, owner: str, amount: int) -> None:
         await self.ledger.top_up(owner, amount)
@@ -140,6 +160,10 @@ class Run:
         assert not more
         charges = {entry.job: -entry.amount for entry in lines if entry.kind == "charge"}
         assert charges == {self._id(job): charge for job, charge in self.charged.items() if charge}
+        for job, charge in self.charged.items():
+            backs = [entry.amount for entry in lines if entry.note == f"{BACK} {self._id(job)}"]
+            assert min(backs, default=1) > 0
+            assert sum(backs) <= charge
         self.seen = await self.ledger.accounts()
         for owner, account in self.seen.items():
             spent = sum(entry.amount for entry in lines if entry.owner == owner and entry.kind == "charge")
@@ -228,4 +252,4 @@ async def test_a_process_that_is_killed_leaves_books_that_balance(url: str) -> N
 
 
 async def _release(job: str, connection: Any) -> bool:
-    return await release(connection, job)
+    return await settle(connection, job, 0)

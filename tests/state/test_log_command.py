@@ -112,7 +112,8 @@ def test_what_is_left_out(log: Log) -> None:
         "--status 200": "124",
         "--since 75s": "45",
         "--since 75s --status 200": "4",
-        "--model other": "",
+        "--model picture --failed --status 200": "",
+        "--model film --key shop --failed": "",
     }
     assert {words: "".join(each for each in ids(log(*words.split())) if each != "0") for words in cases} == cases
 
@@ -146,6 +147,10 @@ def test_totals(log: Log) -> None:
         ("--status 20", "20 is not in the range"),
         ("--totals --follow", "they cannot --follow"),
         ("-n 0", "0 is not in the range"),
+        ("--key shp", "no key has the id or the name 'shp'"),
+        ("--model pictre", "there is no model 'pictre' here; did you mean 'picture'?"),
+        ("--totals --model pictre", "did you mean 'picture'?"),
+        ("--key shop --model pictre", "did you mean 'picture'?"),
     ],
 )
 def test_wrong_words(words: str, says: str, log: Log) -> None:
@@ -228,3 +233,13 @@ def test_columns_stay_in_line() -> None:
     assert list(columns.lines([("商店", "1"), ("a", "2")])) == ["name  n", "商店  1", "a     2"]
     assert list(columns.lines([("longer", "3"), ("a\nb", "")])) == ["longer  3", "a�b"]
     assert list(columns.lines([("b", "4")])) == ["b       4"]
+
+
+def test_a_row_that_is_wider_than_the_terminal_goes_on_below() -> None:
+    columns = Columns(("name", "model", "seconds", "request"), 16)
+    rows = [("shop", "picture", "1.75", "req_1"), ("商店", "film", "", "")]
+    assert list(columns.lines(rows)) == [
+        *("name  model", "    seconds", "    request"),
+        *("shop  picture", "    1.75", "    req_1"),
+        "商店  film",
+    ]

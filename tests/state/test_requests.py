@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from koci_proxy import Fault
 from koci_proxy.state import Database
 from koci_proxy.state.requests import BATCH, Asked, Entry, RequestLog
 
@@ -71,3 +72,54 @@ async def test_old_rows_go(log: RequestLog) -> None:
     assert await log.sweep(BATCH + 5) == BATCH + 5
     assert len(await log.newest(Asked(), 100)) == 5
     assert await log.sweep(0) == 0
+
+
+async def test_a_row_is_kept_as_every_database_can_hold_it(log: RequestLog) -> None:
+    half = "\ud800 lone"
+    usage = {"half": [half], "none": float("nan"), half: 1.5}
+    log.add(
+        Entry("req_1", 1.0, path=half, model="m" * 300, prompt=half + "\0", usage=usage, attempts=[[half, "ok", 0.5]])
+    )
+    await log.flush()
+    ((_, found),) = await log.newest(Asked(), 10)
+    assert (found.path, found.prompt, found.model) == ("? lone", "? lone", "m" * 200)
+    assert (found.usage, found.attempts) == ({"half": ["? lone"], "none": None, "? lone": 1.5}, [["? lone", "ok", 0.5]])
+
+
+async def test_no_key_is_kept(log: RequestLog) -> None:
+    key = "sk-koci_" + "nggW_-04x" * 4
+    log.add(Entry("req_1", 1.0, path=f"models/{key}/x", prompt=f"é{key} sk-other_house-0123456789", asked=key[:40]))
+    await log.flush()
+    ((_, found),) = await log.newest(Asked(), 10)
+    assert (found.path, found.prompt, found.asked) == ("models/(key)/x", "é(key) (key)", "(key)")
+
+
+async def test_a_row_that_cannot_be_written_keeps_no_other_back(
+    log: RequestLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    for at in range(5):
+        log.add(Entry(f"req_{at}", float(at), usage={"at": object() if at in (0, 3) else at}))
+    await log.flush()
+    assert [entry.id for _, entry in await log.newest(Asked(), 10)] == ["req_1", "req_2", "req_4"]
+    assert "req_0 is left out of the request log" in caplog.text
+    assert "req_3 is left out of the request log" in caplog.text
+    log.add(Entry("req_5", 5.0))
+    log.add(Entry("req_6", 6.0, price=10**20))
+    log.add(Entry("req_7", 7.0))
+    await log.flush()
+    assert [entry.id for _, entry in await log.newest(Asked(), 2)] == ["req_5", "req_7"]
+
+
+async def test_what_the_database_does_not_take_now_is_held_on_to(
+    log: RequestLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(*_: object) -> None:
+        raise Fault("internal", "the state database does not answer")
+
+    log.add(Entry("req_1", 1.0))
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "write", silent)
+        with pytest.raises(Fault):
+            await log.flush()
+    await log.flush()
+    assert [entry.id for _, entry in await log.newest(Asked(), 10)] == ["req_1"]

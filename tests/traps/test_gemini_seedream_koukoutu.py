@@ -26,6 +26,7 @@ from koci_proxy.types import (
     JobState,
     Listing,
     Lookup,
+    Made,
     Media,
     Partial,
     Progress,
@@ -35,7 +36,7 @@ from koci_proxy.types import (
     Ticket,
     Upload,
 )
-from koci_proxy.wire import Call, Form, Json, Raw, Reply
+from koci_proxy.wire import Call, Form, Frame, Json, Raw, Reply
 from koci_proxy.words import harmless
 from tests.dialects.wires import DOORS, ROOT, VENDORS, asked, captured, picture, plain, post, read
 from tests.e2e.processes import proxy, sandbox
@@ -249,10 +250,15 @@ def test_trap_24_beside_a_tier_the_ratio_is_the_prompts(size: Size) -> None:
 
 
 def test_trap_25_arks_partial_pictures_are_whole_ones() -> None:
-    """They are no previews: Ark is asked for no stream, and its door has that event for each finished one."""
+    """They are no previews, and are never passed off as such: each is a picture that is done."""
     wish = Job("m", "a fox", stream=True, partials=2)
-    assert "stream" not in plain(VENDORS["ark"].encode(wish, ARK).body)
-    assert not any(each.stream for each in REAL.providers["ark"].models.values())
+    data = {"type": "image_generation.partial_succeeded", "image_index": 0, "b64_json": picture()}
+    assert VENDORS["ark"].event(Frame(None, data), wish, ARK) == Made(picture())
+    assert [note.field for note in VENDORS["ark"].left_out(wish, ARK)] == ["partial_images"]
+    assert "stream" in plain(VENDORS["ark"].encode(wish, ARK).body)
+    streams = {name for name, card in REAL.providers["ark"].models.items() if card.stream}
+    assert {"seedream-4.0", "seedream-4.5", "seedream-5.0-lite"} <= streams
+    assert not [name for name in streams if "pro" in name]  # it answers 400 to the word
     assert DOORS["ark"].frame(Partial(picture()), wish) == ()
     events = [frame.event for frame in DOORS["ark"].frame(Done(Result((picture(),) * 2)), wish)]
     assert events == ["image_generation.partial_succeeded"] * 2 + ["image_generation.completed"]

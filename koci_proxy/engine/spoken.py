@@ -1,0 +1,38 @@
+"""What of an app's own words a target is told, and the notes of what it is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+
+from ..faults import Fault
+from ..types import Job, Media, Note, Target
+
+
+def same_words(job: Job, target: Target, dialect: ModuleType) -> Job:
+    """The app's extra words reach a vendor that speaks its dialect, or knows them, unless its card omits them; any
+    other is noted as left out, as is what a conversation says beside its prompt. `Fault` bad_request for one that is
+    a picture: that is never left out.
+    """
+    own = job.dialect == target.dialect
+    said = {name: value for name, value in job.options.items() if not name.startswith("_")}
+    known = dialect.words(job, target) if hasattr(dialect, "words") else said if own else ()
+    omits = target.card.omits
+    # A form spells a field of an object `name[field]`.
+    kept = {name: value for name, value in said.items() if name in known and name.partition("[")[0] not in omits}
+    left = [name for name in said if name not in kept]
+    picture = next((name for name in left if isinstance(said[name], Media)), None)
+    if picture is not None:
+        raise Fault("bad_request", f"{picture} is not known to this model", field=picture, code="invalid_value")
+    if own and not left:
+        return job
+    lost = [(name, "") for name in left] + ([] if own else list(job.options.get("_lost", ())))
+    notes = tuple(Note(name, "left out", what or "not known to this model's upstream") for name, what in lost)
+    marks = {name: value for name, value in job.options.items() if name not in said} if own else {}
+    return replace(job, options=marks | kept, notes=job.notes + notes)
+
+
+def without_stream(job: Job) -> Job:
+    """The job for a vendor that sends no stream, and so no previews."""
+    note = Note("partial_images", "left out", "this model's upstream sends no previews")
+    return replace(job, stream=False, partials=0, notes=(*job.notes, note) if job.partials else job.notes)
