@@ -188,7 +188,7 @@ class Record:
         else:
             self._parts[str(part)] = {"n": value["n"]}
         if self.written:
-            await self._book.change(self.new.id, parts=self._parts)
+            await self._surely(lambda: self._book.change(self.new.id, parts=self._parts))
 
     def _over(self, part: int, outcome: str) -> None:
         """How long the last call of a part took, and what came of it."""

@@ -267,21 +267,22 @@ class Runner:
         return Record(self.book, self.store, new_of(row), row, taken_up=True)
 
     async def hung_up(self, id: str) -> bool:
-        """An app has gone and the house wants no work for nobody: end the job if no other listens and that saves
-        anything.
-        """
+        """An app has gone and the house wants no work for nobody: end the job if no other listens and it saves any."""
         record, running = self._records.get(id), self._jobs.find(id)
         if record is None or running is None:
             return False
         if running.listeners > 1:
             return False
-        if record.sent:
-            wish = recorded.read(record.new.wish)
-            stopped = [await self._call_off(wish, past, record) for past in record.pasts()]
-            if not all(stopped) or running.listeners > 1:  # somebody may have joined meanwhile
-                return False
-        await self.book.cancel(record.new.owner, id, self._live.now.engine.house.jobs.keep_answers)
-        running.task.cancel()
+        stopped = await self._stopped(record, recorded.read(record.new.wish)) if record.sent else set()
+        if record.owed(stopped) or running.listeners > 1:  # somebody may have joined meanwhile
+            return False
+        keep, owner = self._live.now.engine.house.jobs.keep_answers, record.new.owner
+        cancelled = await self.book.cancel(owner, id, keep, lambda now: owed(now.parts, stopped))
+        if cancelled is None and record.written:  # it has come to an end
+            return False
+        record.told = {"price": cancelled[1]} if cancelled else None  # of a call that went out at the last moment
+        running.let_go()
+        self._leave(id)
         return True
 
     # --- keeping ----------------------------------------------------------------------------------------------------
