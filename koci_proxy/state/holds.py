@@ -6,6 +6,7 @@ always taken in one order: a job's row, its hold, its account.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, literal, not_, or_, select
@@ -120,17 +121,8 @@ async def settle(
     False, and nothing changed, where nothing is held for it (any more): to settle twice is to settle once. A job that
     has been charged is never charged again, whatever is held for it later.
     """
-    gone = (await _RELEASE.run(connection, of=job)).rows
-    if not gone:
-        return False
-    owner, amount = gone[0]
-    charged = min(max(charge, 0), amount)
-    if charged:
-        words = {"what": clean(model)[:200], "many": pictures, "words": clean(note)}
-        if not (await _CHARGE.run(connection, whose=owner, much=-charged, of=job, now=now, **words)).rows:
-            charged = 0
-    await _GIVE_BACK.run(connection, whose=owner, much=amount, back=amount - charged)
-    return True
+    charged = await _close(connection, job, lambda held: charge, now, model=model, pictures=pictures, note=note)
+    return charged is not None
 
 
 async def settle_share(connection: Writing, job: str, pictures: int, of: int, *, model: str = "") -> int:
@@ -138,10 +130,34 @@ async def settle_share(connection: Writing, job: str, pictures: int, of: int, *,
 
     The rest is given back. What was charged.
     """
-    held = (await connection.execute(select(holds.c.amount).where(holds.c.job == job))).scalar() or 0
-    charge = _share(int(held), pictures, of)
-    await settle(connection, job, charge, model=model, pictures=pictures, note=ENDED)
-    return charge
+    charged = await _close(
+        connection, job, lambda held: _share(held, pictures, of), None, model=model, pictures=pictures, note=ENDED
+    )
+    return charged or 0
+
+
+async def _close(
+    connection: Writing,
+    job: str,
+    price: Callable[[int], int],
+    now: float | None,
+    *,
+    model: str,
+    pictures: int,
+    note: str,
+) -> int | None:
+    """Take away the hold of a job, and charge its `price` by what was held; what was charged, None without a hold."""
+    gone = (await _RELEASE.run(connection, of=job)).rows
+    if not gone:
+        return None
+    owner, held = gone[0]
+    charged = min(max(price(held), 0), held)
+    if charged:
+        words = {"what": clean(model)[:200], "many": pictures, "words": clean(note)}
+        if not (await _CHARGE.run(connection, whose=owner, much=-charged, of=job, now=now, **words)).rows:
+            charged = 0
+    await _GIVE_BACK.run(connection, whose=owner, much=held, back=held - charged)
+    return int(charged)
 
 
 async def give_back(connection: Writing, job: str, pictures: int, now: Now) -> int:
