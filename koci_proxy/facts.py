@@ -8,6 +8,12 @@ from typing import Any, Literal
 
 Pixels = tuple[int, int]
 
+DATABASES = ("sqlite", "postgresql", "postgres")
+"""The kinds of databases that keep the state of a house, as its URL names them."""
+
+ESCAPED = "in a password write @ as %40, : as %3A, / as %2F"
+"""What may be wrong with a database's URL whose host or port makes no sense."""
+
 
 @dataclass(frozen=True, slots=True)
 class SizeRules:

@@ -79,8 +79,8 @@ class Order:
         self.wish = await self._with_films(self.wish)
         model = visit.allow(self.wish, self.caller)
         self.model = model.name
-        defaults = visit.engine.house.defaults.get(visit.platform, {})
-        self.wish = fit.defaulted(self.wish, defaults, model.set, visit.engine.cards(model))
+        if defaults := visit.engine.house.defaults.get(visit.platform):
+            self.wish = fit.defaulted(self.wish, defaults, model.set, visit.engine.cards(model))
         tries, name = repeats.retries(visit.headers), repeats.key(visit.headers)
         content = None
         if name is not None or tries is not None:

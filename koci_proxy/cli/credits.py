@@ -15,7 +15,7 @@ from .keys import account_line, author
 
 if TYPE_CHECKING:
     from ..state.callers import Row
-    from ..state.ledger import Account, Entry
+    from ..state.ledger import Account, Entry, Ledger
 
 PAGE = 500
 note = click.option("--note", default="", help="Why, for the statement.")
@@ -55,13 +55,7 @@ def shown(path: Path, key: str) -> None:
 @once
 def top_up(path: Path, key: str, amount: str, note: str, once: str | None) -> None:
     """Give a KEY an AMOUNT of credits; from the first time on it has no more than it has."""
-    from ..app import repeats, terms
-
-    def move(state: State, row: Row) -> Awaitable[Account]:
-        named = repeats.key({"idempotency-key": once or ""})
-        return state.ledger.top_up(row.id, terms.amount(amount, "amount"), note, author(), named)
-
-    _moved(path, key, move)
+    _booked(path, key, lambda ledger: ledger.top_up, amount, note, once)
 
 
 @credits.command("adjust", context_settings=NEGATIVE)
@@ -72,13 +66,7 @@ def top_up(path: Path, key: str, amount: str, note: str, once: str | None) -> No
 @once
 def adjust(path: Path, key: str, amount: str, note: str, once: str | None) -> None:
     """Correct the credits of a KEY by an AMOUNT, such as 2.5 or -2.5."""
-    from ..app import repeats, terms
-
-    def move(state: State, row: Row) -> Awaitable[Account]:
-        named = repeats.key({"idempotency-key": once or ""})
-        return state.ledger.adjust(row.id, terms.amount(amount, "amount"), note, author(), named)
-
-    _moved(path, key, move)
+    _booked(path, key, lambda ledger: ledger.adjust, amount, note, once)
 
 
 @credits.command("unlimit")
@@ -87,6 +75,25 @@ def adjust(path: Path, key: str, amount: str, note: str, once: str | None) -> No
 def unlimit(path: Path, key: str) -> None:
     """Charge a KEY from now on without a look at what it has."""
     _moved(path, key, lambda state, row: state.ledger.unlimit(row.id))
+
+
+def _booked(
+    path: Path,
+    key: str,
+    move: Callable[[Ledger], Callable[..., Awaitable[Account]]],
+    amount: str,
+    note: str,
+    once: str | None,
+) -> None:
+    """Enter an amount in the books of a key, once where it has a name."""
+
+    def moved(state: State, row: Row) -> Awaitable[Account]:
+        from ..app import repeats, terms
+
+        named = repeats.key({"idempotency-key": once or ""})
+        return move(state.ledger)(row.id, terms.amount(amount, "amount"), note, author(), named)
+
+    _moved(path, key, moved)
 
 
 def _moved(path: Path, key: str, move: Callable[[State, Row], Awaitable[Account]]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from .. import sizes
-from ..facts import House, JobFacts, Limits, LogFacts, Retry, StoreFacts
+from ..facts import DATABASES, ESCAPED, House, JobFacts, Limits, LogFacts, Retry, StoreFacts
 from ..faults import Fault
 from ..tokens import weak
 from . import keys
@@ -24,7 +24,6 @@ from .yaml import read
 
 TRANSFORMS = ("style", "size")
 _PLAIN = ("aliases", "balance", "state", "pace", "admin")  # taken over as they are written
-DATABASES = ("sqlite", "postgresql", "postgres")
 SHORTEST_SECRET = 8  # what is shorter is no secret, and masking it would spoil every log
 
 
@@ -188,7 +187,7 @@ def _homeless(sheet: Sheet) -> Iterator[Complaint]:
     try:
         _ = urlsplit(url).port
     except ValueError:
-        what = "has no host and port that can be read; in a password write @ as %40, : as %3A, / as %2F"
+        what = f"has no host and port that can be read; {ESCAPED}"
         yield sheet.document.about(("state",), what)
 
 

@@ -46,9 +46,7 @@ def owns(path: str) -> bool:
 
 def key(ask: Ask) -> str | None:
     """`x-api-key`, as older clients have it, or a bearer."""
-    scheme, _, value = ask.headers.get("authorization", "").partition(" ")
-    bearer = value.strip() if scheme.lower() == "bearer" else ""
-    return ask.headers.get("x-api-key", "").strip() or bearer or None
+    return ask.headers.get("x-api-key", "").strip() or ask.bearer or None
 
 
 def words(ask: Ask) -> tuple[str, str]:

@@ -21,7 +21,6 @@ __all__ = ["NAME", "answer", "empty", "key", "owns", "read", "refuse", "settle",
 NAME = "antigravity"
 PREFIX = "/antigravity/"
 MODELS = ("gemini-3.1-flash-image", "gemini-3-pro-image")
-TAILS = frozenset(f"v1beta/models/{model}:generateContent" for model in MODELS)
 REFUSALS: Mapping[str, tuple[int, str, str]] = {
     "no_key": (401, "Missing API key.", "UNAUTHENTICATED"),
     "bad_key": (401, "Invalid API key.", "UNAUTHENTICATED"),
@@ -34,22 +33,15 @@ def owns(path: str) -> bool:
 
 
 def key(ask: Ask) -> str | None:
-    scheme, _, token = ask.headers.get("authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
-
-
-def _as_google(ask: Ask) -> Ask:
-    """The same request where Google has it; any other model or method leads nowhere."""
-    tail = ask.path.removeprefix(PREFIX)
-    return replace(ask, path=f"/google/{tail}" if tail in TAILS else ask.path)
+    return ask.bearer or None
 
 
 def words(ask: Ask) -> tuple[str, str]:
-    return google.words(_as_google(ask))
+    return google.words(google.relayed(ask, PREFIX, MODELS))
 
 
 def read(ask: Ask) -> Order:
-    order = google.read(_as_google(ask))
+    order = google.read(google.relayed(ask, PREFIX, MODELS))
     return replace(order, words={**order.words, "tier": "1K", "ratio": order.words["ratio"] or "1:1"})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,8 +32,14 @@ def key(ask: Ask) -> str | None:
     given = ask.headers.get("x-goog-api-key") or ask.query.get("key")
     if given:
         return given.strip() or None
-    scheme, _, token = ask.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.startswith("ya29.") else None
+    return ask.bearer if ask.bearer.startswith("ya29.") else None
+
+
+def relayed(ask: Ask, prefix: str, models: Collection[str]) -> Ask:
+    """A request to a relay under `prefix`, where Google has it; other models and other methods lead nowhere."""
+    tail = ask.path.removeprefix(prefix)
+    known = tail in {f"v1beta/models/{model}:generateContent" for model in models}
+    return replace(ask, path=f"/google/{tail}" if known else ask.path)
 
 
 def words(ask: Ask) -> tuple[str, str]:

@@ -65,8 +65,7 @@ def owns(path: str) -> bool:
 
 def key(ask: Ask) -> str | None:
     """`X-API-Key`, or the Bearer that some clients send."""
-    scheme, _, token = ask.headers.get("authorization", "").partition(" ")
-    return (ask.headers.get("x-api-key") or (token if scheme.lower() == "bearer" else "")).strip() or None
+    return (ask.headers.get("x-api-key") or ask.bearer).strip() or None
 
 
 def words(ask: Ask) -> tuple[str, str]:

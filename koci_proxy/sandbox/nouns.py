@@ -43,6 +43,12 @@ class Ask:
     tasks: Tasks = field(default_factory=lambda: Tasks(0))
     at_once: int = 0
 
+    @property
+    def bearer(self) -> str:
+        """The token of a Bearer; empty where there is none."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+
 
 @dataclass(frozen=True)
 class Picture:

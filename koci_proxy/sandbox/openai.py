@@ -36,8 +36,7 @@ def owns(path: str) -> bool:
 
 
 def key(ask: Ask) -> str | None:
-    scheme, _, value = ask.headers.get("authorization", "").partition(" ")
-    return value.strip() or None if scheme.lower() == "bearer" else None
+    return ask.bearer or None
 
 
 def words(ask: Ask) -> tuple[str, str]:

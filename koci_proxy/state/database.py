@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Float, cast, func, literal, make_url, sele
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, IntegrityError, NotSupportedError, ProgrammingError, SQLAlchemyError
 
+from ..facts import DATABASES, ESCAPED
 from ..faults import Fault
 from .file import File, is_busy
 from .migrations import upgrade
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # The driver of each kind of database; a URL may also name its own (`postgresql+psycopg://…`).
-DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+DRIVERS = dict(zip(DATABASES, ("sqlite", "postgresql+asyncpg", "postgresql+asyncpg"), strict=True))
 # Seconds to wait while another process writes to the same SQLite file, and for a server to take a connection.
 TURN = 10.0
 # What many requests want written at once goes to SQLite in one transaction, which costs one wait for the disk.
@@ -36,7 +37,6 @@ TOGETHER = 64
 # Seconds for a database that did not answer to do so, when somebody asks how it is.
 PROBE = 2.0
 SILENT = "the state database does not answer"
-ESCAPE = "in a password write @ as %40, : as %3A, / as %2F"
 # What is wrong with one statement says nothing of the database.
 _OF_A_STATEMENT = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
@@ -227,7 +227,7 @@ def _why(error: BaseException) -> str:
     """The cause in a line, as an operator reads it."""
     cause = getattr(error, "orig", None) or error
     if isinstance(cause, socket.gaierror):
-        return f"its host cannot be found ({ESCAPE})"
+        return f"its host cannot be found ({ESCAPED})"
     if isinstance(cause, TimeoutError):
         return f"nothing came for {TURN:g} seconds"
     if isinstance(cause, TypeError) and (name := re.search(r"keyword argument '(\w+)'", str(cause))):
@@ -257,7 +257,7 @@ def _url(text: str) -> URL:
         url = make_url(text)
     except ValueError:
         # What it says shows a part of the password.
-        words = f"the port in its URL is no number ({ESCAPE})"
+        words = f"the port in its URL is no number ({ESCAPED})"
         raise Fault("internal", f"the state database cannot be used: {words}") from None
     url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() not in ("sqlite", "postgresql"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .traces import Traces
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import Meter, Observation
+    from opentelemetry.metrics import Histogram, Meter, Observation
 
 # Seconds: a picture takes from one to hundreds.
 BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0, 600.0)
@@ -34,18 +34,12 @@ class Telemetry:
         provider = MeterProvider([reader], Resource.get_empty(), shutdown_on_exit=False)
         meter = provider.get_meter("koci_proxy")
         self._requests = Count(meter, "koci_requests", "Requests of apps, by HTTP status.")
-        self._request_seconds = meter.create_histogram(
-            "koci_request_seconds",
-            description="Seconds from a request's first byte to the last of its answer.",
-            explicit_bucket_boundaries_advisory=BUCKETS,
+        self._request_seconds = _seconds(
+            meter, "koci_request_seconds", "Seconds from a request's first byte to the last of its answer."
         )
         self._pictures = Count(meter, "koci_pictures", "Pictures and films delivered.")
         self._calls = Count(meter, "koci_vendor_calls", "Calls to vendors; the outcome is ok or a kind of fault.")
-        self._call_seconds = meter.create_histogram(
-            "koci_vendor_seconds",
-            description="Seconds a vendor took to answer.",
-            explicit_bucket_boundaries_advisory=BUCKETS,
-        )
+        self._call_seconds = _seconds(meter, "koci_vendor_seconds", "Seconds a vendor took to answer.")
         self._reloads = Count(meter, "koci_reloads", "Loads of the configuration, ok or bad.")
         self._good = meter.create_gauge("koci_config_good", description="1 while the configuration on file is in use.")
 
@@ -72,6 +66,10 @@ class Telemetry:
         from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
         return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _seconds(meter: Meter, name: str, description: str) -> Histogram:
+    return meter.create_histogram(name, description=description, explicit_bucket_boundaries_advisory=BUCKETS)
 
 
 class Count:

@@ -15,24 +15,15 @@ from koci_proxy.app.record import Ended, Record, ended_of, media_of, state_of
 from koci_proxy.facts import Card
 from koci_proxy.faults import Fault
 from koci_proxy.state import Database
-from koci_proxy.state.jobs import JobBook, Lost, Money, NewJob, Row
+from koci_proxy.state.jobs import JobBook, Lost, Money, Row
 from koci_proxy.store import Store
 from koci_proxy.types import Job, Media, Result, Target, Ticket
 from tests.pixels.pictures import PNG
-from tests.state.opened import opened
+from tests.state.opened import JOB, opened
 
 pytestmark = pytest.mark.anyio
 WISH = Job("picture", "a fox", n=3)
-NEW = NewJob(
-    id="req_" + "a" * 24,
-    owner="shop",
-    platform="openai",
-    links="https://img.example.com/openai",
-    task="generate",
-    model="picture",
-    wish=recorded.write(WISH),
-    repeat_key="name",
-)
+NEW = replace(JOB, wish=recorded.write(WISH), repeat_key="name")
 TARGET = Target("vendor", "m", "wire", Card("c"))
 OUT = {"target": "vendor/m", "key": "k", "attempt": "a"}
 MADE = Result((PNG,))

@@ -15,24 +15,16 @@ from koci_proxy.state.jobs import Charge, JobBook, Lost, Money, NewJob
 from koci_proxy.state.ledger import Ledger
 from koci_proxy.types import Lookup
 
+from .opened import JOB as NEW
+from .opened import opened
+
 pytestmark = pytest.mark.anyio
-NEW = NewJob(
-    id="req_" + "a" * 24,
-    owner="shop",
-    platform="openai",
-    links="https://img.example.com/openai",
-    task="generate",
-    model="picture",
-    wish={"$": "Job", "model": "picture", "prompt": "a fox"},
-)
 
 
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
-    opened = Database(url)
-    await opened.open()
-    yield opened
-    await opened.close()
+    async with opened(url) as database:
+        yield database
 
 
 def new(letter: str, **more: Any) -> NewJob:
