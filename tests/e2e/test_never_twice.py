@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -88,8 +89,7 @@ import pathlib
 async def on_job(job):
     with open("asked", "a") as asked:
         asked.write("x")
-    while not pathlib.Path("let-in").exists():
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(pathlib.Path("let-in").read_bytes)  # a pipe, until somebody has written to it
 '''
 
 
@@ -99,6 +99,7 @@ def test_an_sdk_that_asks_again_before_its_call_is_written_down(tmp_path: Path, 
     """While its own pictures are fetched, for one. Its tries are one call for the limits as well."""
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "waits.py").write_text(WAITS, encoding="utf-8")
+    os.mkfifo(tmp_path / "let-in")
     limits = "plugins: [waits]\nlimits: {per_minute: 1, at_once: 1}\n"
     with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + limits) as house:
         more = ({"prefer": "respond-async"} if promised else {}) | ({"idempotency_key": "order-1"} if named else {})
@@ -110,7 +111,7 @@ def test_an_sdk_that_asks_again_before_its_call_is_written_down(tmp_path: Path, 
             again = asyncio.create_task(many(house, 4, BODY, x_stainless_retry_count="1", **more))
             async with httpx.AsyncClient() as other:  # by when it is answered, those before it have come in
                 await other.get(f"{house.url}/v1/jobs", headers=auth(house))
-            (tmp_path / "let-in").touch()
+            await asyncio.to_thread((tmp_path / "let-in").write_bytes, b"")
             return [*await first, *await again]
 
         answers = asyncio.run(tries())
