@@ -16,13 +16,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import gateways, measure, report
 from .gateways import Gateway, Prepared, Running, prepare, started
 from .load import Load, Order
+from .probe import Probe
 from .report import Cost, Results, percentile
 from .scenarios import Scenario, picked
 
@@ -62,17 +63,18 @@ def one_round(bench: Bench, running: Running, scenario: Scenario, look: bool) ->
     """Measure a scenario once; the reason where it failed."""
     model, copies = running.gateway.told(scenario), running.gateway.copies
 
-    def order(requests: int, in_flight: int, look: bool, probe: str = "") -> Order:
-        return Order(scenario, running.url, running.headers, model, requests, in_flight, probe, copies, look)
+    def order(requests: int, in_flight: int, look: bool) -> Order:
+        return Order(scenario, running.url, running.headers, model, requests, in_flight, copies, look)
 
-    if scenario.warm or look:
-        warm = bench.load.run(order(scenario.warm, min(scenario.in_flight, scenario.warm), look))
-        if warm.failed:
-            return warm.failed
+    if look and (failed := bench.load.run(order(1, 1, True)).failed):
+        return failed
+    if failed := bench.load.run(order(scenario.warm, min(scenario.in_flight, scenario.warm), False)).failed:
+        return failed
+    gateways.clear(running.folder)
     measure.forget_peak(running.pid)
     base, before = measure.resident_mb(running.pid), measure.cpu_seconds(running.pid)
-    probe = running.probe if scenario.probed else ""
-    times = bench.load.run(order(scenario.requests, scenario.in_flight, False, probe))
+    with Probe(running.probe) if scenario.probed and running.probe else nullcontext() as probe:
+        times = bench.load.run(order(scenario.requests, scenario.in_flight, False))
     cpu = (measure.cpu_seconds(running.pid) - before) / scenario.requests * 1000
     if times.failed:
         return times.failed
@@ -80,7 +82,8 @@ def one_round(bench: Bench, running: Running, scenario: Scenario, look: bool) ->
     p50, p90, p99 = (percentile(times.waits, share) for share in (0.5, 0.9, 0.99))
     held = max(0.0, peak - base) * 1024 / scenario.in_flight
     rate = scenario.requests / times.seconds
-    bench.results.add(scenario, running.gateway.name, Cost(cpu, p50, p90, p99, peak, held, rate, tuple(times.probes)))
+    probes = tuple(probe.waits) if probe else ()
+    bench.results.add(scenario, running.gateway.name, Cost(cpu, p50, p90, p99, peak, held, rate, probes))
     return ""
 
 
@@ -93,7 +96,7 @@ def one_family(bench: Bench, running: Running, family: Sequence[Scenario], first
 
 
 def _last_lines(log: Path) -> list[str]:
-    return log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+    return [] if not log.is_file() else log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
 
 
 def due(results: Results, gateway: Gateway, family: Sequence[Scenario], turn: int) -> list[Scenario]:
@@ -113,7 +116,8 @@ def run(bench: Bench, families: Sequence[Sequence[Scenario]], rounds: int) -> No
     for family in families:
         for turn in range(rounds):
             one_family(bench, bench.vendor, due(bench.results, bench.vendor.gateway, family, turn), turn == 0)
-            for made in bench.prepared:
+            first = turn % len(bench.prepared) if bench.prepared else 0
+            for made in (*bench.prepared[first:], *bench.prepared[:first]):
                 if scenarios := due(bench.results, made.gateway, family, turn):
                     with started(made, bench.home) as running:
                         one_family(bench, running, scenarios, turn == 0)

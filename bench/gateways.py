@@ -64,7 +64,7 @@ class Gateway:
 class Running:
     """A gateway at work: `seconds` is what it took from the command to the first answer of its ready page.
 
-    `log` is what it prints.
+    `folder` is its own, where all that it prints is in the log.
     """
 
     gateway: Gateway
@@ -73,7 +73,11 @@ class Running:
     headers: Mapping[str, str]
     pid: int
     seconds: float
-    log: Path
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        return self.folder / LOG
 
 
 TRACES = {
@@ -263,7 +267,7 @@ def started(made: Prepared, home: Path) -> Iterator[Running]:
             seconds = time.perf_counter() - began
             headers = {key: fill(value) for key, value in gateway.headers.items()}
             probe = f"http://127.0.0.1:{port}{gateway.ready}"
-            yield Running(gateway, fill(gateway.url), probe, headers, child.pid, seconds, folder / LOG)
+            yield Running(gateway, fill(gateway.url), probe, headers, child.pid, seconds, folder)
         finally:
             _stop(child)
 
@@ -277,9 +281,14 @@ def _folder(home: Path, name: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        for path in folder.rglob("*"):
-            if path.is_file() and path.stat().st_size > LARGE:
-                path.unlink()
+        clear(folder, "*")
+
+
+def clear(folder: Path, names: str = "*.png") -> None:
+    """Delete the large pictures that a gateway has kept."""
+    for path in folder.rglob(names):
+        if path.is_file() and path.stat().st_size > LARGE:
+            path.unlink()
 
 
 def _wait(child: subprocess.Popen[bytes], port: int, page: str, folder: Path) -> None:

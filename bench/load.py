@@ -22,13 +22,11 @@ from .answers import SIZES
 from .scenarios import Scenario
 
 PIECE = 262_144
-PAUSE = 0.05
-"""Seconds between two probes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A scenario against a gateway: `url` with its path's beginning, the model as it knows it, `probe` a whole URL."""
+    """A scenario against a gateway: `url` with its path's beginning, the model as it knows it."""
 
     scenario: Scenario
     url: str
@@ -36,17 +34,15 @@ class Order:
     model: str
     requests: int
     in_flight: int
-    probe: str = ""
     copies: bool = False
     look: bool = False
 
 
 @dataclass(slots=True)
 class Times:
-    """Milliseconds of each answer and each probe, seconds of the whole; what went wrong, if anything did."""
+    """Milliseconds of each answer, seconds of the whole; what went wrong, if anything did."""
 
     waits: list[float] = field(default_factory=list)
-    probes: list[float] = field(default_factory=list)
     seconds: float = 0
     failed: str = ""
 
@@ -101,7 +97,6 @@ async def _run(order: Order, client: Client) -> Times:
             await asking.once()
             times.waits.append((time.perf_counter() - began) * 1000)
 
-    probe = asyncio.create_task(_probe(order.probe, times)) if order.probe else None
     began = time.perf_counter()
     try:
         async with asyncio.TaskGroup() as group:
@@ -110,9 +105,6 @@ async def _run(order: Order, client: Client) -> Times:
     except* (Fault, Failed) as errors:
         times.failed = str(errors.exceptions[0])
     times.seconds = time.perf_counter() - began
-    if probe:
-        probe.cancel()
-        await asyncio.wait([probe])
     return times
 
 
@@ -153,14 +145,3 @@ def _look(order: Order, body: bytes) -> None:
     size = len(base64.b64decode(item.get("b64_json") or ""))
     if size != SIZES.get(order.scenario.model.partition("-")[2], size) or not size:
         raise Failed(f"the answer's picture has {size} bytes")
-
-
-async def _probe(url: str, times: Times) -> None:
-    """Ask a page every 50 ms, on a connection of its own, until cancelled."""
-    async with Client(trust_env=False) as client:
-        while True:
-            began = time.perf_counter()
-            async with await client.send("GET", url, {}) as answer:
-                await answer.read(1 << 20)
-            times.probes.append((time.perf_counter() - began) * 1000)
-            await asyncio.sleep(max(0.0, PAUSE - (time.perf_counter() - began)))

@@ -7,35 +7,41 @@ import sys
 from collections import deque
 from typing import Any, cast
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from ..upstream.turns import STEP, Turns, shared
 from .intake import Message
 
-_READ = 65_536
-"""Bytes taken off a socket at once: longer ones would be memory fresh from the system each time."""
-
-_HIGH = 3 * _READ
+_HIGH = 3 * STEP
 """Bytes of a body that wait for their reader before the socket is told to stop."""
-
-_shared = memoryview(bytearray(_READ))
 
 
 class Arriving(asyncio.BufferedProtocol):
     """One connection of an app. Made as uvicorn makes its own protocols, and one of those does the work."""
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, turns: Turns, **given: Any) -> None:
         self._http = _Http(**given)
+        self._turns = turns
         # Read and parsed in one step, so that all can share one buffer; where the system fills it later, they can't.
-        self._buffer = memoryview(bytearray(_READ)) if sys.platform == "win32" else _shared
+        self._buffer = memoryview(bytearray(STEP)) if sys.platform == "win32" else shared
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
+        """Much is taken at once only by those whose turn it is, for until its reader comes by it is held in memory."""
+        return self._buffer if self._flow.turn else self._buffer[:STEP]
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._http.data_received(cast(bytes, self._buffer[:nbytes]))  # its parser takes any buffer
+        self._flow.turn = False
+        for at in range(0, nbytes, STEP):
+            if self._transport.is_closing():
+                return
+            # Its parser takes any buffer.
+            self._http.data_received(cast(bytes, self._buffer[at : min(at + STEP, nbytes)]))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._http.connection_made(cast(asyncio.Transport, transport))
+        self._transport = cast(asyncio.Transport, transport)
+        self._http.connection_made(self._transport)
+        self._flow = self._http.flow = _Flow(self._transport, self._turns)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._http.connection_lost(exc)
@@ -45,6 +51,25 @@ class Arriving(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._http.resume_writing()
+
+
+class _Flow(FlowControl):
+    """Goes on to read a body when its turn comes: `turn` is true from then until something has come."""
+
+    def __init__(self, transport: asyncio.Transport, turns: Turns) -> None:
+        super().__init__(transport)
+        self.turn = False
+        self._turns = turns
+        self._waits = False
+
+    def resume_reading(self) -> None:
+        if self.read_paused and not self._waits:
+            self._waits = True
+            self._turns.wait(self._go_on)
+
+    def _go_on(self) -> None:
+        self._waits, self.turn = False, True
+        super().resume_reading()
 
 
 class _Http(HttpToolsProtocol):

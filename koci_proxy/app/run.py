@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +21,7 @@ from ..engine import Engine
 from ..facts import Model
 from ..faults import Fault
 from ..state import Callers
+from ..upstream.turns import Turns
 from .arriving import Arriving
 from .proxy import Proxy
 
@@ -80,7 +82,9 @@ def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _serve(proxy: Proxy, listener: socket.socket) -> None:
     config = uvicorn.Config(
         proxy,
-        http=cast(type[asyncio.Protocol], Arriving),  # one that brings its own buffer; the loop takes either
+        http=cast(
+            type[asyncio.Protocol], partial(Arriving, Turns())
+        ),  # one that brings its own buffer; the loop takes either
         ws="none",
         lifespan="off",
         access_log=False,

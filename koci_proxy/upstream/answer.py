@@ -12,6 +12,7 @@ from typing import Self
 from ..faults import Fault, Stage
 from ..types import PIECE
 from .coding import KNOWN, Inflater
+from .turns import MUCH, Turns
 
 log = logging.getLogger("koci_proxy.upstream")
 
@@ -20,9 +21,6 @@ HIGH = 131_072
 
 SMALL = 65_536
 """A piece of this length is worth handing on alone; shorter ones are joined."""
-
-BREATH = 262_144
-"""Bytes taken straight off one socket before the others get a turn."""
 
 Take = Callable[[bytes], object]
 
@@ -48,6 +46,7 @@ class Answer:
         "_taken",
         "_timer",
         "_transport",
+        "_turns",
         "_wake",
         "_where",
         "headers",
@@ -55,13 +54,14 @@ class Answer:
     )
 
     def __init__(
-        self, clock: asyncio.AbstractEventLoop, transport: asyncio.Transport, where: str, silence: float
+        self, clock: asyncio.AbstractEventLoop, transport: asyncio.Transport, where: str, silence: float, turns: Turns
     ) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self._clock = clock
         self._transport: asyncio.Transport | None = transport
         self._where = where
+        self._turns = turns
         self._silence = silence
         self._since = clock.time()
         self._timer: asyncio.TimerHandle | None = clock.call_later(silence, self._tick)
@@ -167,11 +167,10 @@ class Answer:
             self.fail(error)
             raise
         self._taken += len(piece)
-        if self._taken >= BREATH and not self._paused and self._transport is not None:
-            self._taken = 0
+        if self._taken >= MUCH and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
-            self._clock.call_soon(self._resume)
+            self._turns.wait(self._go_on)
 
     def end(self) -> None:
         """The body came whole: the connection belongs to the next request."""
@@ -198,6 +197,11 @@ class Answer:
         self._held = 0
         if not self._done:
             self.fail(Fault("down", "the answer was closed before it came whole", stage="accepted"))
+
+    @property
+    def pours(self) -> bool:
+        """Whether what comes goes on in the step in which it comes."""
+        return self._take is not None
 
     @property
     def done(self) -> bool:
@@ -266,6 +270,10 @@ class Answer:
         if self._paused and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
+
+    def _go_on(self) -> None:
+        self._taken = 0
+        self._resume()
 
     # The clock.
 

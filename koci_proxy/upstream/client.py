@@ -14,6 +14,7 @@ from .answer import Answer, log
 from .connection import Connection
 from .dial import Origin, Proxy, Resolver, dial, look_up, proxies, through
 from .pool import Pool
+from .turns import Turns
 
 __all__ = ["Answer", "Client", "Resolver"]
 
@@ -49,6 +50,7 @@ class Client:
         self._resolve = resolve or look_up
         self._proxies: Mapping[str, Proxy] = proxies() if trust_env else {}
         self._pools: dict[Origin, Pool] = {}
+        self._turns = Turns()
 
     async def send(
         self,
@@ -124,7 +126,7 @@ class Client:
             return await dial(
                 origin,
                 proxy,
-                lambda: Connection(str(origin), pool.freed, pool.gone),
+                lambda: Connection(str(origin), pool.freed, pool.gone, self._turns),
                 resolve=self._resolve,
                 context=self._context,
                 timeout=self._connect_timeout,

@@ -13,18 +13,13 @@ import httptools
 
 from ..faults import Fault
 from .answer import Answer, log
+from .turns import STEP, Turns, shared
 
 MAX_HEAD = 65_536
 """Bytes of an answer's head (1xx answers before it and trailers after it included)."""
 
 _BREATH = 1_048_576
 """Bytes written after which the others get a turn, even when the vendor takes all we give."""
-
-
-_READ = 65_536
-"""Bytes taken off a socket at once: what hundreds of answers under way hold in memory goes by this."""
-
-_shared = memoryview(bytearray(_READ))
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -51,14 +46,22 @@ class Connection(asyncio.BufferedProtocol):
         "_parser",
         "_readable",
         "_transport",
+        "_turns",
         "_uploaded",
         "idle_since",
         "lost",
         "where",
     )
 
-    def __init__(self, where: str, freed: Callable[[Connection], None], gone: Callable[[Connection], None]) -> None:
+    def __init__(
+        self,
+        where: str,
+        freed: Callable[[Connection], None],
+        gone: Callable[[Connection], None],
+        turns: Turns,
+    ) -> None:
         self.where = where
+        self._turns = turns
         self.idle_since = 0.0
         self.lost = False
         self._freed = freed
@@ -68,7 +71,7 @@ class Connection(asyncio.BufferedProtocol):
         self._parser = httptools.HttpResponseParser(self)
         self._full = False
         # Read and parsed in one step, so that all can share one buffer; where the system fills it later, they can't.
-        self._buffer = memoryview(bytearray(_READ)) if sys.platform == "win32" else _shared
+        self._buffer = memoryview(bytearray(STEP)) if sys.platform == "win32" else shared
         self._reset(bodiless=False)
 
     def _reset(self, *, bodiless: bool) -> None:
@@ -94,7 +97,7 @@ class Connection(asyncio.BufferedProtocol):
             log.warning("%s: the connection was closed before the request was sent", self.where)
             raise Fault("down", "the connection to the vendor was closed before the request was sent", stage="not_sent")
         self._reset(bodiless=bodiless)
-        self._answer = Answer(self._loop, self._transport, self.where, silence)
+        self._answer = Answer(self._loop, self._transport, self.where, silence, self._turns)
         self._transport.write(head)
         return self._answer
 
@@ -161,7 +164,9 @@ class Connection(asyncio.BufferedProtocol):
             self._answer.wake()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
+        """Much is taken at once only where it goes on in the same step; what has to wait is held in memory."""
+        pours = self._answer is not None and self._answer.pours
+        return self._buffer if pours else self._buffer[:STEP]
 
     def buffer_updated(self, nbytes: int) -> None:
         self._received(self._buffer[:nbytes])
@@ -170,9 +175,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._answer is None:
             self._transport.abort()  # nobody asked: what is said now would be taken for the next answer
             return
-        self._dry += len(data)
         try:
-            self._parser.feed_data(data)
+            for at in range(0, len(data), STEP):
+                step = data[at : at + STEP]
+                self._dry += len(step)
+                self._parser.feed_data(step)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._ended:
                 self._fail("garbled", "the vendor's answer is not HTTP", error)

@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from koci_proxy.app.arriving import Arriving
+from koci_proxy.upstream.turns import Turns
 
 PIECE = 65_536
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -23,9 +24,9 @@ async def served(app: App) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.
     """A connection to an app behind the protocol."""
     config = uvicorn.Config(app, http=Arriving, ws="none", lifespan="off", log_config=None)  # type: ignore[arg-type]
     config.load()
-    state, loop = ServerState(), asyncio.get_running_loop()
+    state, turns, loop = ServerState(), Turns(), asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Arriving(config=config, server_state=state, app_state={}, _loop=loop), "127.0.0.1", 0
+        lambda: Arriving(turns, config=config, server_state=state, app_state={}, _loop=loop), "127.0.0.1", 0
     )
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
@@ -82,7 +83,7 @@ async def done(reader: asyncio.StreamReader) -> bytes:
     return await reader.readuntil(b"\r\n\r\ndone")
 
 
-@pytest.mark.parametrize("size", [0, 1, PIECE, 1_000_000])
+@pytest.mark.parametrize("size", [0, 1, PIECE, 1_000_000, 9_000_000])
 @pytest.mark.parametrize("spelled", [sized, chunked])
 def test_a_body_comes_whole_and_in_small_pieces(size: int, spelled: Callable[[bytes], bytes]) -> None:
     async def main() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from koci_proxy.faults import Fault
 from koci_proxy.upstream import Client
-from koci_proxy.upstream.answer import BREATH
+from koci_proxy.upstream.turns import READ, STEP
 
 from .vendor import OK, Reader, Serve, Writer, heard, says, whole
 
@@ -137,7 +137,7 @@ async def test_compressed_answers_are_undone_in_pieces(client: Client, serve: Se
 
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
 async def test_a_body_is_poured_as_it_comes(client: Client, serve: Serve, coding: str) -> None:
-    size = 4 * BREATH + 7
+    size = 4 * READ + 7
     coded = gzip.compress(b"a" * size) if coding == "gzip" else b"a" * size
     head = f"HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {len(coded)}\r\n\r\n".encode()
     found: list[bytes] = []
@@ -147,6 +147,18 @@ async def test_a_body_is_poured_as_it_comes(client: Client, serve: Serve, coding
             assert answer._held == 0
         assert b"".join(found) == b"a" * size
         assert await whole(client, url) == (200, b"ok")  # over the same connection: the vendor takes no second one
+
+
+@pytest.mark.parametrize("behind", [1, 100, 3 * STEP])
+async def test_what_comes_behind_a_poured_body_is_nobodys_answer(client: Client, serve: Serve, behind: int) -> None:
+    body, forged = b"a" * (2 * READ), b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged"
+    head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    found: list[bytes] = []
+    async with serve(says(head + body + forged * behind, OK)) as url:
+        async with await client.send("GET", url, {}) as answer:
+            await answer.pour(found.append)
+        assert b"".join(found) == body
+        assert await whole(client, f"{url}/next") != (200, b"forged")
 
 
 @pytest.mark.parametrize("after", [0, 1, 300_000])

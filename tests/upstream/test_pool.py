@@ -11,6 +11,7 @@ from koci_proxy.upstream import Client
 from koci_proxy.upstream.client import _address
 from koci_proxy.upstream.connection import Connection
 from koci_proxy.upstream.pool import Pool
+from koci_proxy.upstream.turns import Turns
 
 from .vendor import OK, Reader, Serve, Writer, until
 
@@ -244,7 +245,7 @@ async def test_closing_ends_a_dial_under_way(serve: Serve) -> None:
 async def test_a_connection_lost_as_it_is_made_frees_its_slot(serve: Serve) -> None:
     async def dial(pool: Pool) -> Connection:
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection("vendor", pool.freed, pool.gone), "127.0.0.1", port
+            lambda: Connection("vendor", pool.freed, pool.gone, Turns()), "127.0.0.1", port
         )
         connection.abort()
         await until(lambda: connection.lost)
