@@ -66,6 +66,13 @@ class Decoder:
         self._cleaning = False
         self._ended = False
 
+    def takes(self, text: bytes) -> bool:
+        """Takes text that may hold the end of the string, if it is clean and does not; on False nothing has changed."""
+        tail = text[-3:]  # which may have to wait for the next text, undecoded
+        if self._cleaning or self._url_safe or b'"' in tail or b"\\" in tail:
+            return False
+        return self._decodes(text)
+
     def write(self, text: bytes) -> None:
         if not self._cleaning:
             if not self._url_safe and self._decodes(text):
@@ -98,18 +105,21 @@ class Decoder:
             return True
         if self._ended:
             return False
-        fill = -len(self._carry) % 4
-        if self._carry and len(text) < fill:
-            self._carry += text
-            return True
-        end = len(text) - (len(text) - fill) % 4
-        group = self._carry + text[:fill]
-        first = self._decoded(group)
-        body = self._decoded(text if end == len(text) and not fill else memoryview(text)[fill:end])
-        if first is None or body is None:
+        size, fill, first = len(text), -len(self._carry) % 4, b""
+        if fill:
+            if size < fill:
+                self._carry += text
+                return True
+            group = self._decoded(self._carry + text[:fill])
+            if group is None:
+                return False
+            first = group
+        end = size - (size - fill) % 4
+        body = self._decoded(text if end == size and not fill else memoryview(text)[fill:end])
+        if body is None:
             return False
         short = len(first) % 3 or len(body) % 3
-        if short and (end < len(text) or (len(first) % 3 and body)):  # padding, and text after it
+        if short and (end < size or (len(first) % 3 and body)):  # padding, and text after it
             return False
         self._ended = bool(short)
         self._carry = text[end:]

@@ -74,6 +74,8 @@ class Reader:
             raise Malformed(f"the body is larger than {self._max_bytes} bytes", kind="too_large")
         chunk = bytes(chunk)
         try:
+            if self._decoder is not None and not self._odd and self._decoder.takes(chunk):
+                return  # as most of a picture's chunks: what decodes holds no quote
             if not self._scanned:
                 if self._size < self._threshold:  # no string can be long yet
                     self._skeleton += chunk
