@@ -82,6 +82,8 @@ def one_round(bench: Bench, running: Running, scenario: Scenario, look: bool) ->
     p50, p90, p99 = (percentile(times.waits, share) for share in (0.5, 0.9, 0.99))
     held = max(0.0, peak - base) * 1024 / scenario.in_flight
     rate = scenario.requests / times.seconds
+    if probe and probe.failed:
+        return probe.failed
     probes = tuple(probe.waits) if probe else ()
     bench.results.add(scenario, running.gateway.name, Cost(cpu, p50, p90, p99, peak, held, rate, probes))
     return ""

@@ -20,39 +20,44 @@ PATIENCE = 60.0
 
 
 class Probe:
-    """Asks while the context is open; `waits` are then the milliseconds of each answer."""
+    """Asks while the context is open; `waits` are then the milliseconds of each answer, `failed` why there are none."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self.waits: list[float] = []
+        self.failed = ""
 
     def __enter__(self) -> Self:
         context = multiprocessing.get_context("spawn")
         self._pipe, far = context.Pipe()
         self._process = context.Process(target=_ask, args=(self._url, far), daemon=True)
         self._process.start()
-        self._pipe.recv()  # it is connected
+        far.close()  # so that its end is seen here
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pipe.send(None)
-        self.waits = self._pipe.recv()
+        try:
+            self._pipe.send(None)
+            self.waits = self._pipe.recv()
+        except (EOFError, BrokenPipeError):
+            self.failed = f"{self._url} did not answer as it must"
         self._process.join()
 
 
 def _ask(url: str, pipe: Pipe) -> None:
     parts = urlsplit(url)
     line = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
-    line.connect()
-    pipe.send(None)
     waits: list[float] = []
     took = PAUSE
-    while not pipe.poll(max(0.0, PAUSE - took)):
+    while not waits or not pipe.poll(max(0.0, PAUSE - took)):
         began = time.perf_counter()
         line.request("GET", parts.path)
-        line.getresponse().read()
+        answer = line.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"{url} answered {answer.status}")
         took = time.perf_counter() - began
         waits.append(took * 1000)
     line.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from .faults import Fault
@@ -20,6 +21,8 @@ class Running(Generic[End]):
     `listeners` is how many wait for it who would end it by hanging up.
     """
 
+    __slots__ = ("_bell", "_events", "_left", "_stopping", "_waiters", "listeners", "parked", "task")
+
     def __init__(self, work: Callable[[Tell], Awaitable[End]], parked: Callable[[], bool] = lambda: False) -> None:
         self._events: list[Told] = []
         self._bell: asyncio.Event | None = None  # most jobs have nobody who listens to what happens on the way
@@ -28,14 +31,8 @@ class Running(Generic[End]):
         self._waiters: list[asyncio.Future[None]] = []
         self.parked = parked
         self.listeners = 0
-        self.task: asyncio.Task[End] = asyncio.ensure_future(self._run(work))
-        self.task.add_done_callback(self._wake)
-
-    async def _run(self, work: Callable[[Tell], Awaitable[End]]) -> End:
-        try:
-            return await work(self._tell)
-        finally:
-            self._ring()
+        self.task: asyncio.Task[End] = asyncio.ensure_future(work(self._tell))
+        self.task.add_done_callback(self._over)
 
     def _tell(self, event: Told) -> None:
         self._events.append(event)
@@ -61,7 +58,11 @@ class Running(Generic[End]):
             raise Fault("down", "this process is being stopped, and the job goes on: ask again", stage="not_sent")
         raise Fault("gone", "the job was cancelled")
 
-    def _wake(self, task: asyncio.Task[End] | None = None) -> None:
+    def _over(self, task: asyncio.Task[End]) -> None:
+        self._ring()
+        self._wake()
+
+    def _wake(self) -> None:
         """Whoever waits for the end has waited long enough."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
@@ -104,7 +105,7 @@ class Jobs(Generic[End]):
     ) -> Running[End]:
         running = Running(work, parked)
         self._running[id] = running
-        running.task.add_done_callback(lambda task: self._ended(id, task))
+        running.task.add_done_callback(partial(self._ended, id))
         return running
 
     def _ended(self, id: str, task: asyncio.Task[End]) -> None:

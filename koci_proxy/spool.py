@@ -34,10 +34,9 @@ Done = TypeVar("Done")
 
 # Smaller writes cost more. Larger ones take larger blocks of memory, which a virtual machine has to ask its host for.
 _WRITE = 98_304
-_ROOM = (
-    262_144,
-    8_388_608,
-)  # set aside on the disk at once: as much as is taken already, but so much at least and most
+# Set aside on the disk at once: as much as is taken already, but within these bounds.
+_LEAST, _MOST = 262_144, 8_388_608
+_PLENTY = 64  # times as much must be free: what is set aside for one picture must not fail another
 _MANY = 512  # pieces that one write of the system takes
 _HEAD = 65_536  # what is looked at before bytes leave the memory
 
@@ -90,7 +89,7 @@ class OnDisk:
 
     def _flush(self) -> None:
         if self._room is not None and self._size > self._room:
-            more = min(max(self._room, self._size - self._room, _ROOM[0]), _ROOM[1])
+            more = min(max(self._room, self._size - self._room, _LEAST), _MOST)
             self._room = self._room + more if preallocate(self._file.fileno(), self._room, more) else None
         _write(self._file, self._held)
         self._held.clear()
@@ -324,24 +323,27 @@ def _in_folder(step: Callable[[], Done], path: Path) -> Done:
 
 
 def preallocate(handle: int, at: int, length: int) -> bool:
-    """Make a file reach to `at + length` bytes, with blocks for all of it; whether that could be done.
+    """Make a file reach to `at + length` bytes, with blocks for all of it; whether that was done.
 
-    ext4 then takes a large picture in two thirds of the time. Where it cannot be done nothing is wrong yet: the file
-    system does not know how, or the next write will say what is.
+    ext4 then takes a large picture in two thirds of the time. It is not done where the disk has no plenty of room, nor
+    by systems and file systems that do not know how.
     """
     found = _fallocate()
-    return found is not None and found(handle, 0, at, length) == 0
+    if found is None:
+        return False
+    disk = os.fstatvfs(handle)
+    return disk.f_bavail * disk.f_frsize >= _PLENTY * length and found(handle, 0, at, length) == 0
 
 
 @cache
 def _fallocate() -> Callable[[int, int, int, int], int] | None:
     """Linux's own `fallocate(2)`. The `posix_fallocate` that Python has writes to every block where that fails."""
-    import ctypes  # half a MB that only large pictures need
-
     try:
+        import ctypes  # half a MB that only large pictures need
+
         library = ctypes.CDLL(None)
         found = getattr(library, "fallocate64", None) or library.fallocate
-    except (TypeError, OSError, AttributeError):  # Windows, macOS
+    except (ImportError, TypeError, OSError, AttributeError):  # Windows, macOS
         return None
     found.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
     called: Callable[[int, int, int, int], int] = found

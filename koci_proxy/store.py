@@ -204,20 +204,24 @@ def crammed(stage: Stage) -> Fault:
 
 
 def _publish(spool: Spool, path: Path) -> None:
-    """Puts a spool's bytes at a path, whole or not at all; one that can do it itself does, often without a copy."""
+    """Puts a spool's bytes at a path. One that can do it itself does, often without a copy; of the others, which are
+    small, the file is there at once: nobody knows its name before it is whole.
+    """
     publish = getattr(spool, "publish", None)
     if publish is not None:
         publish(path)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}")
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
     try:
-        with beside.open("wb", buffering=0) as file:
-            for piece in spool.pieces():
-                file.write(piece)
-        beside.replace(path)
+        handle = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, flags, 0o600)
+    try:
+        with open(handle, "wb") as file:
+            file.writelines(spool.pieces())
     except BaseException:
-        beside.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,18 @@ def test_what_cannot_be_set_aside_is_no_error(tmp_path: Path) -> None:
         pass
     with (tmp_path / "file").open("rb") as file:
         assert not preallocate(file.fileno(), 0, MIB)
+
+
+def test_what_others_may_need_is_not_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Disk:
+        f_frsize = 4096
+        f_bavail = 64 * MIB // 4096 - 1
+
+    monkeypatch.setattr(os, "fstatvfs", lambda handle: Disk)
+    with (tmp_path / "file").open("wb") as file:
+        assert not preallocate(file.fileno(), 0, MIB)
+        Disk.f_bavail += 1
+        assert preallocate(file.fileno(), 0, MIB)
 
 
 def test_a_system_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from itertools import chain
 from typing import Any, TypeVar
@@ -14,6 +15,8 @@ from ..faults import Fault
 from ..types import Note, Size
 from ..wire import Frame, Reply
 from ..written import joined
+
+log = logging.getLogger("koci_proxy.jobs")
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Item = TypeVar("Item")
@@ -147,3 +150,15 @@ def noted(notes: Iterable[Note]) -> dict[str, str]:
     """The header that holds every note, none where there is none."""
     told = "; ".join(str(note) for note in notes)
     return {"x-koci-notes": told} if told else {}
+
+
+def shown(fault: Fault, id: str) -> Fault:
+    """What an app may see of a fault: no key, and of one of this house only its number, by which it is in the log."""
+    if fault.kind != "internal" or id in fault.message:
+        return keyless(fault)
+    log.error("%s: %s", id, fault)
+    return internal(id)
+
+
+def internal(id: str) -> Fault:
+    return Fault("internal", f"internal error; its number is {id}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
@@ -24,7 +24,7 @@ from .answer import plain
 from .callers import Desk, Limited
 from .live import Now
 from .ordering import Order
-from .runner import Runner, internal, shown
+from .runner import Runner
 from .talks import Talks
 from .uploads import Uploads
 from .webhooks import Webhooks
@@ -76,6 +76,7 @@ class Visit:
     def __post_init__(self) -> None:
         pairs = self.scope["headers"]
         self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in pairs}
+        pairs.clear()  # a call may wait for minutes, and so may thousands: once is enough
         self.engine = self.now.engine
         self.dialect = self.engine.plugins.dialects[self.engine.house.platforms[self.platform]]
 
@@ -85,13 +86,15 @@ class Visit:
         own = f"{self.scope['scheme']}://{self.headers.get('host', 'localhost')}"
         return (self.engine.house.public_url or own).rstrip("/")
 
-    async def serve(self) -> None:
+    def serve(self) -> Awaitable[object]:
         """Answer in the platform's own dialect, whatever happens."""
+        return self._traced() if self.engine.shell.telemetry.traces.wanted else self._serve()
+
+    async def _traced(self) -> None:
         with self.engine.shell.telemetry.traces.request(self.headers) as span:
             entry = await self._serve()
-            if span is not None:
-                span.update_name(f"{entry.method} {entry.platform}")
-                span.set_attributes(told(entry))
+            span.update_name(f"{entry.method} {entry.platform}")
+            span.set_attributes(told(entry))
 
     async def _serve(self) -> Entry:
         began = time.perf_counter()
@@ -106,7 +109,7 @@ class Visit:
             await self._fail(limited.fault)
         except Exception:
             log.exception("%s: a fault of this house", self.id)
-            await self._fail(internal(self.id))
+            await self._fail(answer.internal(self.id))
         took = time.perf_counter() - began
         entry = self._entry(took)
         self.engine.shell.telemetry.request(self.platform, entry.model or "-", self.status, took, entry.pictures)
@@ -165,7 +168,8 @@ class Visit:
         match wish:
             case Job():
                 self.order = Order(self, wish, caller)
-                await self.order.serve()
+                answering = await self.order.placed()
+                await answering
             case Reply():
                 await self.reply(wish)
             case Listing():
@@ -264,7 +268,7 @@ class Visit:
         self.outcome = fault.kind
         if self.status:
             return  # the answer has begun: all that is left is to cut it, which the server does
-        seen = shown(fault, self.id)
+        seen = answer.shown(fault, self.id)
         if self.order is not None:
             seen = naming.renamed(seen, self.order.wish, self.dialect)
         reply: Reply = self.dialect.fail(seen)

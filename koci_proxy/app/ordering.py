@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,9 @@ from ..jobs import Running
 from ..state.jobs import Money, NewJob, Row
 from ..types import Caller, Done, Job, JobState, Made, Media
 from ..wire import Json, Reply
-from . import answer, intake, naming, repeats
+from . import answer, earlier, intake, naming, repeats
 from .callers import bounds
-from .record import Ended, Record, media_of, state_of
+from .record import Ended, Record, state_of
 from .watched import Watched
 
 if TYPE_CHECKING:
@@ -38,6 +38,20 @@ Listened = Running[Ended] | Watched
 
 class Order:
     """One job that was asked for by one request."""
+
+    __slots__ = (
+        "caller",
+        "ended",
+        "joined",
+        "known",
+        "later",
+        "model",
+        "promised",
+        "record",
+        "runner",
+        "visit",
+        "wish",
+    )
 
     def __init__(self, visit: Visit, wish: Job, caller: Caller) -> None:
         self.visit, self.wish, self.caller = visit, wish, caller
@@ -71,12 +85,13 @@ class Order:
             return told | dict(record.told or {})
         return told | (ended.told(joined=bool(self.joined)) if ended else {})
 
-    async def serve(self) -> None:
+    async def placed(self) -> Coroutine[Any, Any, None]:
+        """Join the job that this one repeats, or begin it; how it is answered, to be awaited."""
         visit = self.visit
         conversation = self.wish.options.get("_conversation")
         if conversation:
             await visit.hall.talks.own(self.caller, conversation)
-        self.wish = await self._with_films(self.wish)
+        self.wish = await earlier.with_films(self.wish, self.caller, self.runner.book)
         model = visit.allow(self.wish, self.caller)
         self.model = model.name
         if defaults := visit.engine.house.defaults.get(visit.platform):
@@ -91,7 +106,7 @@ class Order:
             async with self.runner.turn(f"{self.caller.id} {name or content}"):
                 known = await self._repeated(name, content, tries)
                 listened, row = self._join(known) if known else await self._begin(model, name, content, tries)
-        await self._answer(listened, row)
+        return self._answering(listened, row)
 
     # --- which job --------------------------------------------------------------------------------------------------
 
@@ -195,45 +210,6 @@ class Order:
         known: Job = recorded.exchanged(wish, lambda media: kept.get(id(media), media))
         return known
 
-    async def _with_films(self, wish: Job) -> Job:
-        """Earlier jobs that a wish names, as the films that they made. `Fault` not_found, bad_request."""
-        source = wish.options.get("_from")
-        if source:
-            row = await self._own(source, "video")
-            made: Job = recorded.read(row.wish)
-            rest = {name: value for name, value in wish.options.items() if name != "_from"}
-            size = made.size if wish.size.is_auto else wish.size
-            wish = replace(
-                wish,
-                model=wish.model or row.model,
-                size=size,
-                seconds=wish.seconds or made.seconds,
-                inputs=(Media(key=source), *wish.inputs),
-                roles=("video", *wish.roles),
-                options=rest,
-            )
-        if not wish.inputs:
-            return wish
-        inputs = [await self._film(media) for media in wish.inputs]
-        return replace(wish, inputs=tuple(inputs))
-
-    async def _film(self, media: Media) -> Media:
-        if media.key is None or not media.key.startswith("req_"):
-            return media
-        row = await self._own(media.key, "video")
-        made = media_of(row)
-        if not made:
-            raise Fault("bad_request", f"there is no film to go on with: that video is {row.status}", field="video")
-        return Media(key=made[0].key)
-
-    async def _own(self, id: str, field: str) -> Row:
-        row = await self.runner.book.find(self.caller.id, id)
-        if row is None:
-            raise Fault("not_found", f"there is no {field} of that id under this API key", field=field)
-        if not row.ended:
-            raise Fault("bad_request", f"that {field} is not ready: it is {row.status}", field=field)
-        return row
-
     def _webhook(self) -> str | None:
         """Where the app wants to be told of the end; `Fault` bad_request for an address that may not be called."""
         url = self.visit.headers.get(WEBHOOK)
@@ -249,27 +225,27 @@ class Order:
 
     # --- how it is answered -----------------------------------------------------------------------------------------
 
-    async def _answer(self, listened: Listened, row: Row | None) -> None:
-        visit = self.visit
+    def _answering(self, listened: Listened, row: Row | None) -> Coroutine[Any, Any, None]:
         if self.background:
             assert row is not None, "a job for later is written down first"
-            state = state_of(row, self.runner.store)
-            if self.later:
-                state = naming.told(replace(state, job=self.wish), visit.dialect)
-                await visit.reply(visit.dialect.accepted(state), self.known)
-            else:
-                where = {"location": f"/v1/jobs/{row.id}", "preference-applied": "respond-async"}
-                await visit.reply(Reply(202, where, Json(shown_job(state, row))), self.known)
-        elif self.wish.stream:
-            await self._listening(listened, self._stream(listened))
-        else:
-            await self._listening(listened, self._whole(listened))
-
-    async def _listening(self, listened: Listened, work: Awaitable[None]) -> None:
-        """Answer an app. The last that hangs up ends its job too, where the house wants that and it saves anything."""
+            return self._promise(row)
+        work = self._stream(listened) if self.wish.stream else self._whole(listened)
         if self.visit.engine.house.jobs.hang_up == "finish" or not isinstance(listened, Running):
-            await work
-            return
+            return work
+        return self._listening(listened, work)
+
+    async def _promise(self, row: Row) -> None:
+        """Answer at once with where the job will be found."""
+        visit, state = self.visit, state_of(row, self.runner.store)
+        if self.later:
+            state = naming.told(replace(state, job=self.wish), visit.dialect)
+            await visit.reply(visit.dialect.accepted(state), self.known)
+        else:
+            where = {"location": f"/v1/jobs/{row.id}", "preference-applied": "respond-async"}
+            await visit.reply(Reply(202, where, Json(shown_job(state, row))), self.known)
+
+    async def _listening(self, listened: Running[Ended], work: Awaitable[None]) -> None:
+        """Answer an app. The last that hangs up ends its job too, where that saves anything."""
         listened.listeners += 1
         answering = asyncio.ensure_future(work)
         gone = asyncio.ensure_future(self.visit.hung_up())
@@ -285,21 +261,23 @@ class Order:
             await asyncio.gather(answering, gone, return_exceptions=True)
 
     async def _whole(self, listened: Listened) -> None:
-        ended = await self._patiently(listened)
+        ended = await self._end(listened)
         self.ended = ended
         ready = await asyncio.to_thread(self._readable, ended) if _lies(ended) else ended
         await self.visit.reply(self.visit.dialect.render(ready.result, self.wish), ended.headers)
 
-    async def _patiently(self, listened: Listened) -> Ended:
+    def _end(self, listened: Listened) -> Awaitable[Ended]:
         """The end of a job, for as long as the app waits. The last try of an SDK is kept alive meanwhile."""
         limit = _seconds(self.visit.headers.get("x-server-timeout"))
         reading = _seconds(self.visit.headers.get("x-stainless-read-timeout"))
-        last = reading is not None and (repeats.retries(self.visit.headers) or 0) >= LAST_TRY
-        if limit is None and not last:
-            return await listened.end()
+        if (repeats.retries(self.visit.headers) or 0) < LAST_TRY:
+            reading = None
+        return listened.end() if limit is None and reading is None else self._patiently(listened, limit, reading)
+
+    async def _patiently(self, listened: Listened, limit: float | None, reading: float | None) -> Ended:
         end = asyncio.ensure_future(listened.end())
         try:
-            if last and reading is not None:
+            if reading is not None:
                 while not (await asyncio.wait({end}, timeout=max(reading / 2, LEAST)))[0]:
                     await self.visit.blank()
             elif limit is not None and not (await asyncio.wait({end}, timeout=limit))[0]:

@@ -145,19 +145,24 @@ class Record:
             raise Fault("down", "this process was stopped while the job was under way; ask again", stage="accepted")
         name = f"{self.new.id}-{part}-{secrets.token_hex(4)}"
         self._parts[str(part)] = {"n": count, "target": str(target), "key": key, "attempt": name}
+        try:
+            await self._write_sending()
+        except Lost:
+            self._parts[str(part)] = {"n": count}  # it does not go out
+            raise
+        # Only now it goes out: a call that the book refuses is no attempt.
         self.attempts.append([str(target), "ok", -time.monotonic(), part])
+        return name
+
+    async def _write_sending(self) -> None:
+        """Write down that a call is about to go out, and the job itself where it is the first."""
         async with self._turn:  # several parts may want to be the first
             if not self.written:
                 await self._book.begin(replace(self.new, parts=self._parts), self._money)
                 self.written = True
-                return name
+                return
         first = not self._told("running")
-        try:
-            await self._book.change(self.new.id, parts=self._parts, **(self._running() if first else {}))
-        except Lost:
-            self._parts[str(part)] = {"n": count}  # it does not go out
-            raise
-        return name
+        await self._book.change(self.new.id, parts=self._parts, **(self._running() if first else {}))
 
     async def accepted(self, part: int, ticket: Ticket, job: Job) -> None:
         self._parts[str(part)] |= {"ticket": recorded.write(ticket), "job": recorded.write(job)}
@@ -175,12 +180,14 @@ class Record:
                 await self._surely(lambda: self._book.change(self.new.id, parts=self._parts))
             except Fault as fault:  # its end writes what came, of all parts
                 log.error("%s: the answer of a part could not be written down: %s", self.new.id, fault)
+            except Lost:  # as does its end where another process has given the job up
+                log.info("%s: a part was answered after the job was ended from outside", self.new.id)
 
     async def failed(self, part: int, fault: Fault) -> None:
         self._over(part, fault.kind)
-        log.info("%s: %s: %s", self.new.id, self.attempts[-1][0] if self.attempts else "taken up", fault.kind)
         self._pasts.pop(part, None)
         value = self._parts.get(str(part), {})
+        log.info("%s: %s: %s", self.new.id, value.get("target", "not sent"), fault.kind)
         if "target" not in value or "fault" in value:  # it did not go out
             return
         if may_be_paid(fault):
@@ -209,11 +216,13 @@ class Record:
         held = [each.key for each in kept.media if each.url is None and each.key is not None]
         result = {"result": recorded.write(kept), "headers": dict(ended.headers), "target": ended.target, "held": held}
         result |= {"price": ended.price}
-        values = {"result": result, "progress": 100.0, **self._webhook(), **self._last(status), **self._lost_parts()}
+        values = {"result": result, "progress": 100.0, **self._webhook(), **self._last(status)}
+        values |= self._lost_parts(self._parts)
         try:
             charge = Charge(ended.price, self.new.model, len(ended.result.media))
             await self._surely(lambda: self._book.end(self.new.id, status, keep, charge, **values))
         except Lost:
+            values |= self._lost_parts(await self._all_parts())
             await self._book.recover(self.new.id, keep, status=status, **values)
             raise
 
@@ -229,12 +238,18 @@ class Record:
             values["attention"] = f"{fault.message}; it may have been paid for"
             log.error("%s may have been paid for: %s", self.new.id, fault)
         else:
-            values |= self._lost_parts() or {"repeat_key": None, "repeat_of": None}
+            values |= self._lost_parts(self._parts) or {"repeat_key": None, "repeat_of": None}
         await self._book.end(self.new.id, status, keep, **values)
 
-    def _lost_parts(self) -> dict[str, Any]:
+    async def _all_parts(self) -> Mapping[str, Any]:
+        """The parts with those calls that another process made of this job before it gave it up."""
+        row = await self._book.find(self.new.owner, self.new.id)
+        made = {part: value for part, value in self._parts.items() if "target" in value}
+        return {**self._parts, **(row.parts if row else {}), **made}
+
+    def _lost_parts(self, parts: Mapping[str, Any]) -> dict[str, Any]:
         """The mark for the operator on a job of several parts where some came to nothing and may have been paid for."""
-        told = lost(self._parts) if len(self._parts) > 1 else None
+        told = lost(parts) if len(parts) > 1 else None
         if told is None:
             return {}
         log.error("%s: %s", self.new.id, told)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -81,34 +82,42 @@ class Runner:
         It has its `places` among those under way until it ends. One that is `taken_up` from another process is planned
         here.
         """
-        keep = now.engine.house.jobs.keep if new.background else now.engine.house.jobs.keep_answers
-
         record = self._records[new.id] = Record(
             self.book, now.engine.shell.store, new, row, money=money, taken_up=taken_up
         )
         record.deadline = deadline
+        work = partial(self._work, record, now, caller, wish, planned, row, places)
+        return self._jobs.start(new.id, work, partial(_parked, record))
 
-        async def work(tell: Tell) -> Ended:
-            record.listener, began, outcome = tell, time.time(), "cancelled"
-            try:
-                with now:  # the job may outlive the request
-                    ended = await self._carry(now, caller, wish, planned, record, keep)
-                    outcome = "ok"
-                    return ended
-            except Fault as fault:
-                outcome = fault.kind
-                raise
-            finally:
-                record.listener = unheard  # else the job and its record would keep each other, pictures and all
-                if record.left and outcome != "cancelled":  # else whoever ended it, or goes on with it, writes that
-                    self._write_down(record, caller, wish, row.created_at if row else began, outcome)
-                if self._records.get(new.id) is record:
-                    del self._records[new.id]
-                self.ring(new.id)
-                if places is not None:
-                    await places.aclose()
-
-        return self._jobs.start(new.id, work, lambda: record.parked)
+    async def _work(
+        self,
+        record: Record,
+        now: Now,
+        caller: Caller,
+        wish: Job,
+        planned: Planned | None,
+        row: Row | None,
+        places: AsyncExitStack | None,
+        tell: Tell,
+    ) -> Ended:
+        record.listener, began, outcome = tell, time.time(), "cancelled"
+        try:
+            with now:  # the job may outlive the request
+                ended = await self._carry(now, caller, wish, planned, record)
+                outcome = "ok"
+                return ended
+        except Fault as fault:
+            outcome = fault.kind
+            raise
+        finally:
+            record.listener = unheard  # else the job and its record would keep each other, pictures and all
+            if record.left and outcome != "cancelled":  # else whoever ended it, or goes on with it, writes that
+                self._write_down(record, caller, wish, row.created_at if row else began, outcome)
+            if self._records.get(record.new.id) is record:
+                del self._records[record.new.id]
+            self.ring(record.new.id)
+            if places is not None:
+                await places.aclose()
 
     def _write_down(
         self, record: Record, caller: Caller, wish: Job, at: float, outcome: str, price: int | None = None
@@ -118,11 +127,10 @@ class Runner:
         entry = replace(entry_of(record, caller, wish, at, outcome), prompt=prompt)
         self._log.add(entry if price is None else replace(entry, price=price))
 
-    async def _carry(
-        self, now: Now, caller: Caller, wish: Job, planned: Planned | None, record: Record, keep: float | None
-    ) -> Ended:
+    async def _carry(self, now: Now, caller: Caller, wish: Job, planned: Planned | None, record: Record) -> Ended:
         id, base = record.new.id, record.new.links.rpartition("/")[0]
         engine = now.engine
+        keep = engine.house.jobs.keep if record.new.background else engine.house.jobs.keep_answers
         try:
             if planned is None:
                 if not record.begun:
@@ -138,7 +146,7 @@ class Runner:
             record.told = ended.told()
             return ended
         except Fault as fault:
-            seen = shown(fault, id)  # here, for whoever listens to the job and however late
+            seen = answer.shown(fault, id)  # here, for whoever listens to the job and however late
             await self._failed(record, seen, keep)
             raise seen from fault
         except Lost as lost:
@@ -149,7 +157,7 @@ class Runner:
             raise Fault("gone", f"the job {id} was ended from outside", stage="accepted") from lost
         except Exception as error:
             log.exception("%s: a fault of this house", id)
-            seen = internal(id)
+            seen = answer.internal(id)
             await self._failed(record, seen, keep)
             raise seen from error
 
@@ -387,13 +395,5 @@ class Runner:
             await self._tried(self.book.release(left), None)
 
 
-def shown(fault: Fault, id: str) -> Fault:
-    """What an app may see of a fault: no key, and of one of this house only its number, by which it is in the log."""
-    if fault.kind != "internal" or id in fault.message:
-        return answer.keyless(fault)
-    log.error("%s: %s", id, fault)
-    return internal(id)
-
-
-def internal(id: str) -> Fault:
-    return Fault("internal", f"internal error; its number is {id}")
+def _parked(record: Record) -> bool:
+    return record.parked

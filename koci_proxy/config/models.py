@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import prices, sizes
-from ..facts import Card, Model, Provider, Share
+from ..facts import Card, House, Model, Provider, Share
 from ..faults import Fault
 from .complain import Complaint, Path, hint
+from .fixed import never
 from .providers import Shelf
 from .sheet import Sheet
 from .units import bounds
@@ -67,7 +68,6 @@ class Reader:
             *self._unread(path, written, ways),
             *self._missed(path, written.get("set", {}), ways),
         ]
-        self.complaints += wrong
         self.models[name] = Model(
             name=name,
             to=tuple(Share(tuple((way.provider, way.model, way.weight) for way in step)) for step in steps),
@@ -78,6 +78,7 @@ class Reader:
             platforms=tuple(written.get("on", [])),
             limits=bounds(written.get("limits", {})),
         )
+        self.complaints += wrong or self._unserved(path, self.models[name], ways)
 
     def _at(self, way: _Way, what: str) -> Complaint:
         """A target is a key in a map, else a value."""
@@ -139,7 +140,7 @@ class Reader:
 
     def _missed(self, path: Path, fixed: Mapping[str, Any], ways: list[_Way]) -> Iterator[Complaint]:
         """What is set on each job must be taken by one of the model's cards at least."""
-        cards = [card for way in ways if (card := _card(self.shelf.providers.get(way.provider), way.model))]
+        cards = self._cards(ways)
         for field in _FIXED if len(cards) == len(ways) else ():
             if field not in fixed:
                 continue
@@ -151,6 +152,21 @@ class Reader:
                 known = {word for words in taking for word in words or ()}
                 what = f"none of its targets takes the {field} '{value}'" + hint(str(value), known)
                 yield self.sheet.document.about((*path, "set", field), what)
+
+    def _unserved(self, path: Path, model: Model, ways: list[_Way]) -> Iterator[Complaint]:
+        """What is set on each job must leave a call that one of the model's targets would do."""
+        house = self.sheet.part("sizes", {}).get("policy", House.__dataclass_fields__["size_policy"].default)
+        strict = model.strict and "size" in self.sheet.part("transforms", ("size",))
+        cards = self._cards(ways)
+        faults = [never(model, card, model.size_policy or house, strict=strict) for card in cards]
+        reasons = dict.fromkeys(fault.message for fault in faults if fault is not None)
+        if len(cards) == len(ways) and faults[0] is not None and None not in faults:
+            what = f"every call would be refused: {'; '.join(reasons)}"
+            yield self.sheet.document.about((*path, "set", faults[0].field or ""), what)
+
+    def _cards(self, ways: list[_Way]) -> list[Card]:
+        """What those targets can do that are known."""
+        return [card for way in ways if (card := _card(self.shelf.providers.get(way.provider), way.model))]
 
 
 def _steps(to: Any, path: Path) -> list[list[_Way]]:

@@ -59,16 +59,13 @@ class Attempt:
             call = replace(call, headers={**call.headers, header.lower(): self.name})
         if self.job.stream:
             return await self._stream(call)
-        return await self._end(await self._ask(call))
+        return await self._end(self._decoded(await exchange.send(call, self.provider, self.secret, self.shell)))
 
     async def _end(self, outcome: Result | Ticket) -> Result:
         if isinstance(outcome, Result):
             return outcome
         await self.diary.accepted(self.part, outcome, self.job)
         return await self.wait(outcome)
-
-    async def _ask(self, call: Call) -> Result | Ticket:
-        return self._decoded(await exchange.send(call, self.provider, self.secret, self.shell))
 
     def _decoded(self, reply: Reply) -> Result | Ticket:
         try:

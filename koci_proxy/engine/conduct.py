@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
@@ -209,15 +209,15 @@ class Engine:
         target = Target(provider, name, facts.dialect, facts.models[name], facts.wire)
         return (target, *(each for each in targets if each != target))
 
-    async def _serve(
+    def _serve(
         self, job: Job, model: Model, target: Target, rest: Sequence[Target], diary: Diary, part: int
-    ) -> Served:
+    ) -> Awaitable[Served]:
         """One call, or as many at once as the vendor needs for `n` pictures. A call that was made stays as it is."""
         each = max(target.card.n, 1)
         if job.n <= each or diary.past(part) is not None:
-            return await self._attempt(job, model, target, diary, part)
+            return self._attempt(job, model, target, diary, part)
         counts = [each] * (job.n // each) + ([job.n % each] if job.n % each else [])
-        return await self._together(job, model, rest, diary, diary.split(part, counts))
+        return self._together(job, model, rest, diary, diary.split(part, counts))
 
     async def _together(
         self, job: Job, model: Model, targets: Sequence[Target], diary: Diary, parts: Mapping[int, int]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -94,10 +94,10 @@ async def stream(call: Call, provider: Provider, secret: str, shell: Shell) -> A
             reader.abort()
 
 
-async def _sent(call: Call, provider: Provider, secret: str, shell: Shell) -> Answer:
+def _sent(call: Call, provider: Provider, secret: str, shell: Shell) -> Awaitable[Answer]:
     request = prepare(call, provider, secret, shell)
     written = request.written
-    return await shell.client.send(
+    return shell.client.send(
         request.method,
         request.url,
         request.headers,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,9 +43,15 @@ class Traces:
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("koci_proxy")
 
-    def request(self, headers: Mapping[str, str]) -> AbstractContextManager[Span | None]:
+    @property
+    def wanted(self) -> bool:
+        """Whether spans are sent to anybody."""
+        return self._tracer is not None
+
+    def request(self, headers: Mapping[str, str]) -> AbstractContextManager[Span]:
         """The span of a request, below the one that its `traceparent` names; calls made meanwhile belong to it."""
-        return nullcontext() if self._tracer is None else _request(self._tracer, headers)
+        assert self._tracer is not None, "nobody wants spans"
+        return _request(self._tracer, headers)
 
     def call(self, provider: str, outcome: str, seconds: float) -> None:
         """A call to a vendor that ends now and took so long."""

@@ -49,6 +49,7 @@ class Answer:
         "_turns",
         "_wake",
         "_where",
+        "eager",
         "headers",
         "status",
     )
@@ -73,6 +74,7 @@ class Answer:
         self._fault: BaseException | None = None
         self._take: Take | None = None
         self._taken = 0
+        self.eager = False  # has its turn to read much at once, until something has come
         self._coding: str | None = None
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -199,11 +201,6 @@ class Answer:
             self.fail(Fault("down", "the answer was closed before it came whole", stage="accepted"))
 
     @property
-    def pours(self) -> bool:
-        """Whether what comes goes on in the step in which it comes."""
-        return self._take is not None
-
-    @property
     def done(self) -> bool:
         """Whether it came whole, or never will."""
         return self._done
@@ -224,6 +221,14 @@ class Answer:
     def check(self) -> None:
         if self._fault is not None:
             raise self._fault
+
+    def must_be_plain(self) -> None:
+        """Raises `garbled` for a coding of the body that nobody knows, as nobody asked for one."""
+        coding = self.headers.get("content-encoding", "identity").strip().lower()
+        if coding not in ("identity", ""):
+            log.warning("%s: unknown content coding %r", self._where, coding)
+            message = "the vendor's answer is compressed in a way that was not asked for"
+            raise Fault("garbled", message, stage="accepted")
 
     # The reader's side.
 
@@ -272,14 +277,15 @@ class Answer:
             self._transport.resume_reading()
 
     def _go_on(self) -> None:
-        self._taken = 0
+        self.eager, self._taken, self._since = True, 0, self._clock.time()
         self._resume()
 
     # The clock.
 
     def _tick(self) -> None:
         now = self._clock.time()
-        due = self._since + self._silence if self._wake is not None else now + self._silence
+        listens = self._wake is not None and not (self._paused and self._take is not None)  # nor waits for its turn
+        due = self._since + self._silence if listens else now + self._silence
         if due - now > 0.001:
             self._timer = self._clock.call_later(due - now, self._tick)
         elif self.status:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from typing import Self
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 from ..faults import Fault
@@ -52,7 +52,7 @@ class Client:
         self._pools: dict[Origin, Pool] = {}
         self._turns = Turns()
 
-    async def send(
+    def send(
         self,
         method: str,
         url: str,
@@ -61,13 +61,20 @@ class Client:
         *,
         length: int | None = None,
         timeout: float = 600,
-    ) -> Answer:
+    ) -> Coroutine[Any, Any, Answer]:
         """Sends one request and waits for the head of its answer.
 
         `body` gives the pieces anew at each call; with `length` (bytes) they go as they are, without it in chunks.
         `timeout` bounds the wait for the head, and then each silence inside the answer's body. Raises a `Fault` of kind
         `down`, `slow` or `garbled` whose stage says how far the attempt had come.
         """
+        decodes = any(name.lower() == "accept-encoding" for name in headers)
+        return _answered(self._asked(method, url, headers, body, length, timeout), decodes)
+
+    async def _asked(
+        self, method: str, url: str, headers: Mapping[str, str], body: Pieces | None, length: int | None, timeout: float
+    ) -> Answer:
+        """The request written, as far as the vendor takes it; its answer is still to come."""
         origin, target = _address(url)
         proxy = through(origin, self._proxies) if self._proxies else None
         if proxy is not None and origin.scheme == "http":
@@ -81,18 +88,12 @@ class Client:
         pool = self._pools.get(origin) or self._pool(origin)
         connection = pool.at_hand() or await self._take(pool, origin, timeout)
         answer = connection.begin(head + first, bodiless=method == "HEAD", silence=timeout)
-        whole = False
         try:
             if body is None or await connection.upload(answer, pieces, chunked):
                 connection.uploaded()
-            while not answer.status:
-                answer.check()
-                await answer.turn()
-            _check_coding(answer, headers, origin)
-            whole = True
-        finally:
-            if not whole:
-                answer.drop()
+        except BaseException:
+            answer.drop()
+            raise
         return answer
 
     async def close(self) -> None:
@@ -206,8 +207,18 @@ def _exact(pieces: Iterator[bytes], length: int | None) -> Iterator[bytes]:
         raise Fault("internal", "the body to the vendor is not as long as was said", stage="sent")
 
 
-def _check_coding(answer: Answer, headers: Mapping[str, str], origin: Origin) -> None:
-    coding = answer.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in ("identity", "") and not any(name.lower() == "accept-encoding" for name in headers):
-        log.warning("%s: unknown content coding %r", origin, coding)
-        raise Fault("garbled", "the vendor's answer is compressed in a way that was not asked for", stage="accepted")
+async def _answered(asking: Coroutine[Any, Any, Answer], decodes: bool) -> Answer:
+    """An answer whose head has come. What was asked is not held on to: an answer may be waited for for minutes."""
+    answer = await asking
+    whole = False
+    try:
+        while not answer.status:
+            answer.check()
+            await answer.turn()
+        if not decodes:
+            answer.must_be_plain()
+        whole = True
+    finally:
+        if not whole:
+            answer.drop()
+    return answer

@@ -13,7 +13,7 @@ import httptools
 
 from ..faults import Fault
 from .answer import Answer, log
-from .turns import STEP, Turns, shared
+from .turns import STEP, Turns
 
 MAX_HEAD = 65_536
 """Bytes of an answer's head (1xx answers before it and trailers after it included)."""
@@ -70,8 +70,7 @@ class Connection(asyncio.BufferedProtocol):
         self._answer: Answer | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._full = False
-        # Read and parsed in one step, so that all can share one buffer; where the system fills it later, they can't.
-        self._buffer = memoryview(bytearray(STEP)) if sys.platform == "win32" else shared
+        self._buffer = turns.buffer()
         self._reset(bodiless=False)
 
     def _reset(self, *, bodiless: bool) -> None:
@@ -89,7 +88,7 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def fresh(self) -> bool:
         """Whether a request may be begun: the socket is open and silent. To be asked in the very step that writes."""
-        return not (self.lost or self._transport.is_closing() or self._readable())
+        return not (self.lost or self._transport.is_closing() or self._readable(0))
 
     def begin(self, head: bytes, *, bodiless: bool, silence: float) -> Answer:
         """Writes the head, with as much body as is at hand, and gives the answer that will come."""
@@ -164,11 +163,11 @@ class Connection(asyncio.BufferedProtocol):
             self._answer.wake()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Much is taken at once only where it goes on in the same step; what has to wait is held in memory."""
-        pours = self._answer is not None and self._answer.pours
-        return self._buffer if pours else self._buffer[:STEP]
+        return self._buffer if self._answer is not None and self._answer.eager else self._buffer[:STEP]
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self._answer is not None:
+            self._answer.eager = False
         self._received(self._buffer[:nbytes])
 
     def _received(self, data: memoryview) -> None:
@@ -248,10 +247,10 @@ class Connection(asyncio.BufferedProtocol):
             answer.fail(Fault(kind, message, stage="accepted" if answer.status else "sent"))
 
 
-def _look(fd: int) -> Callable[[], bool]:
+def _look(fd: int) -> Callable[[int], object]:
     """A look whether a socket has something to say (its end, most often) that the loop has not come to yet."""
     if sys.platform == "win32":
-        return lambda: bool(select.select([fd], [], [], 0)[0])
+        return lambda seconds: select.select([fd], [], [], seconds)[0]
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    return lambda: bool(poll.poll(0))
+    return poll.poll

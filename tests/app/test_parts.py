@@ -233,6 +233,7 @@ async def test_a_call_that_did_not_go_out_is_not_owed(book: JobBook, record: Rec
     with pytest.raises(Lost):
         await record.sending(2, 1, TARGET, "k")
     assert record.owed(()) == 1
+    assert len(record.calls()) == 1
 
 
 async def test_a_job_that_somebody_waits_for_is_left_to_others_only_once_all_of_it_is_begun(record: Record) -> None:
@@ -244,6 +245,64 @@ async def test_a_job_that_somebody_waits_for_is_left_to_others_only_once_all_of_
     assert not record.parked
     await record.failed(2, CUT)
     assert record.parked
+
+
+@pytest.mark.parametrize("method", ["begin", "change"])
+@pytest.mark.parametrize("fault", [Fault("no_credit", "0 are left", stage="not_sent"), Fault("internal", "silent")])
+async def test_a_call_that_the_book_refuses_is_no_attempt(
+    method: str, fault: Fault, book: JobBook, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No vendor was called, so the request log tells of none."""
+    record.split(0, [1, 1])
+    if method == "change":
+        await record.sending(1, 1, TARGET, "k")
+    before = [attempt[0] for attempt in record.calls()]
+
+    async def refused(self: JobBook, *given: Any, **values: Any) -> None:
+        raise fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JobBook, method, refused)
+        with pytest.raises(Fault, match=fault.message):
+            await record.sending(2, 1, TARGET, "k")
+    await record.failed(2, fault)
+    assert [attempt[0] for attempt in record.calls()] == before
+    assert len(record.pasts()) == len(before)
+    await record.sending(2, 1, TARGET, "k")
+    assert [attempt[:2] for attempt in record.calls()] == [["vendor/m", "ok"]] * (len(before) + 1)
+
+
+async def given_up(book: JobBook) -> None:
+    """Another process took the job for lost: it gave up what was out, and began the third part to no avail."""
+    parts = without_unknown((await row(book)).parts)
+    await book.change(NEW.id, parts=parts | {"3": {**OUT, "n": 1, "fault": recorded.write(CUT)}})
+    await book.end(NEW.id, "failed", None, attention="its answer was lost", fault=recorded.write(LOST))
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (None, "1 of 3 upstream calls: cut off; it may have been paid for"),
+        (CUT, "2 of 3 upstream calls: cut off; it may have been paid for"),
+    ],
+)
+async def test_what_comes_after_all_does_not_hide_what_other_parts_lost(
+    second: Fault | None, told: str, book: JobBook, record: Record
+) -> None:
+    record.split(0, [1, 1, 1])
+    for part in (1, 2):
+        await record.sending(part, 1, TARGET, "k")
+    if second is not None:
+        await record.failed(2, second)
+    await given_up(book)
+    for part in (1, 2) if second is None else (1,):
+        await record.answered(part, MADE, WISH)
+    came = (PNG,) if second else (PNG, PNG)
+    with pytest.raises(Lost):
+        await record.end(Ended(Result(came), {}, "vendor/m"), None)
+    late = await row(book)
+    assert (late.status, late.fault, len(media_of(late)), late.attention) == ("partial", None, len(came), told)
+    assert [each.id for each in await book.newest(10, attention=True)] == [NEW.id]
 
 
 @pytest.mark.parametrize(

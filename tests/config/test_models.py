@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from koci_proxy.config import load
+from koci_proxy.config import load, remarks
 
 from .conftest import ENVIRON, HEAD, Write, complaints
 
@@ -73,6 +73,33 @@ MODELS = [
         "4:47: models.pic.set.format: 'jpg' is not known here — did you mean 'jpeg'?",
     ),
     (
+        "pic: {to: openai/gpt-image-1.5, set: {background: transparent, format: jpeg}}",
+        "4:74: models.pic.set.format: every call would be refused: jpeg has no transparency: ask for png or webp",
+    ),
+    (
+        "pic: {to: sandbox-koukoutu-sync/background-removal, set: {format: jpeg}}",
+        "4:69: models.pic.set.format: none of its targets takes the format 'jpeg'; known: png, webp",
+    ),
+    (
+        "pic: {to: sandbox-koukoutu-sync/background-removal, set: {size: 2K}, size_policy: exact}",
+        "4:67: models.pic.set.size: every call would be refused: this model does not make 2K; allowed: auto",
+    ),
+    (
+        "pic: {to: [openai/gpt-image-1.5, openai/gpt-image-1-mini], set: {size: 4K}, size_policy: exact}",
+        "4:74: models.pic.set.size: every call would be refused: this model does not make 4K; allowed: 1024x1024, "
+        "1536x1024, 1024x1536; the nearest is 1024x1024",
+    ),
+    (
+        "film: {to: sandbox-gemini/veo-3.0-generate-001, set: {size: 9:16 1080p}, size_policy: exact}",
+        "4:63: models.film.set.size: every call would be refused: this model does not make 1080p 9:16; allowed: tiers "
+        "720p, 1080p; ratios 16:9, 9:16; the nearest is 720p 9:16 (720x1280)",
+    ),
+    (
+        "pic: {to: openai/gpt-image-2, set: {quality: hd}, strict: true}",
+        "4:48: models.pic.set.quality: every call would be refused: pic takes a job as it is or not at all, and this "
+        "would be changed: quality: renamed (hd → high)",
+    ),
+    (
         "pic: {to: openai/gpt-image-2, set: {compression: 101}}",
         "4:52: models.pic.set.compression: must be at most 100, not 101",
     ),
@@ -117,3 +144,38 @@ def test_a_price_by_a_tier_that_is_none(write: Write) -> None:
 def test_a_strict_model(said: str, strict: bool, write: Write) -> None:
     path = write({"routes.yaml": f"{HEAD}models:\n  pic: {{to: openai/gpt-image-2{said}}}\n"})
     assert load(path, ENVIRON).models["pic"].strict is strict
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "pic: {to: openai/gpt-image-1.5, set: {background: transparent, format: webp}}",
+        "pic: {to: openai/gpt-image-1.5, set: {background: transparent, compression: 50}, strict: true}",
+        "pic: {to: openai/gpt-image-1.5, set: {size: 4K}}",
+        "pic: {to: openai/gpt-image-1.5, set: {size: 1K}, size_policy: exact}",
+        "pic: {to: [openai/gpt-image-1.5, openai/gpt-image-2], set: {size: 2K 16:9}, size_policy: exact}",
+        "pic: {to: openai/gpt-image-2, set: {quality: hd}}",
+        "pic: {to: openai/gpt-image-2, set: {quality: high}, strict: true}",
+        "film: {to: sandbox-gemini/veo-3.0-generate-001, set: {size: 1080p}, size_policy: exact}",
+        # An app that asks for one of these ratios, or tiers, gets it.
+        "pic: {to: sandbox-gemini/gemini-3.1-flash-image, set: {size: 1:4}, size_policy: exact}",
+        "film: {to: sandbox-openai/sora-2, set: {size: 1080p}, size_policy: exact}",
+    ],
+)
+def test_what_is_set_leaves_calls_that_are_served(model: str, write: Write) -> None:
+    load(write({"routes.yaml": f"{HEAD}models:\n  {model}\n"}), ENVIRON)
+
+
+def test_a_house_without_the_size_transform_renames_nothing(write: Write) -> None:
+    model = "pic: {to: openai/gpt-image-2, set: {quality: hd}, strict: true}"
+    load(write({"routes.yaml": f"{HEAD}transforms: [style]\nmodels:\n  {model}\n"}), ENVIRON)
+
+
+def test_a_target_that_can_do_nothing_as_its_model_is_set_is_remarked(write: Write) -> None:
+    """The others serve, so it is no mistake."""
+    cut, paint = "sandbox-koukoutu-sync/background-removal", "sandbox-openai/gpt-image-2"
+    path = write({"routes.yaml": f"{HEAD}models:\n  pic: {{set: {{format: jpeg}}, to: [{cut}, {paint}]}}\n"})
+    assert [str(each) for each in remarks(path, load(path, ENVIRON))] == [
+        f"routes.yaml:4:23: models.pic.set.format: {cut} refuses every call because of it: jpeg has no transparency: "
+        "ask for png or webp"
+    ]

@@ -90,6 +90,12 @@ def test_a_hundred_calls_on_credit_for_thirty_seven(tmp_path: Path, state: str) 
         assert "0 are left" in refused["message"]
         assert admin(house, "credits/check")["balanced"] is True
 
+        def logged() -> list[Any]:
+            return [row["attempts"] for row in admin(house, "log?status=402&limit=100")["data"]]
+
+        until(lambda: len(logged()) == 63)
+        assert logged() == [[]] * 63  # no vendor was called
+
 
 def test_what_came_is_charged_and_nothing_else(tmp_path: Path, state: str) -> None:
     with sandbox("--film-seconds", "0.3") as vendor, proxy(tmp_path, vendor, routes(state)) as house:

@@ -167,6 +167,16 @@ async def test_what_was_given_up_for_lost_and_comes_after_all_is_kept(database: 
     assert (await book.find("shop", NEW.id) or row).result == {"x": 1}
 
 
+async def test_what_comes_after_all_may_be_marked_anew(database: Database) -> None:
+    book = JobBook(database, "one")
+    await book.begin(NEW)
+    await book.end(NEW.id, "failed", None, attention="its answer was lost", fault={"$": "Fault"})
+    await book.recover(NEW.id, None, status="partial", result={"x": 1}, attention="1 of 2 calls was lost")
+    row = await book.find("shop", NEW.id)
+    assert row is not None
+    assert (row.status, row.attention, row.fault) == ("partial", "1 of 2 calls was lost", None)
+
+
 async def test_pages_of_jobs(database: Database) -> None:
     book = JobBook(database, "one")
     for letter in "abcde":

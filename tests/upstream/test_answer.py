@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
+from collections.abc import Callable
 
 import pytest
 
 from koci_proxy.faults import Fault
 from koci_proxy.upstream import Client
-from koci_proxy.upstream.turns import READ, STEP
+from koci_proxy.upstream.turns import READ, STEP, Turns
 
-from .vendor import OK, Reader, Serve, Writer, heard, says, whole
+from .vendor import OK, Reader, Serve, Writer, heard, says, until, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -147,6 +148,25 @@ async def test_a_body_is_poured_as_it_comes(client: Client, serve: Serve, coding
             assert answer._held == 0
         assert b"".join(found) == b"a" * size
         assert await whole(client, url) == (200, b"ok")  # over the same connection: the vendor takes no second one
+
+
+async def test_who_waits_for_its_turn_is_not_silent(
+    client: Client, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[Callable[[], None]] = []
+    monkeypatch.setattr(Turns, "wait", lambda _, resume: waiting.append(resume))
+    body = b"a" * READ
+    head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    found: list[bytes] = []
+    async with serve(says(head + body)) as url, await client.send("GET", url, {}, timeout=0.2) as answer:
+        pouring = asyncio.create_task(answer.pour(found.append))
+        await until(lambda: bool(waiting))
+        assert not (await asyncio.wait({pouring}, timeout=0.5))[0]
+        while not pouring.done():
+            waiting.pop()()
+            await until(lambda: bool(waiting) or pouring.done())
+        await pouring
+    assert b"".join(found) == body
 
 
 @pytest.mark.parametrize("behind", [1, 100, 3 * STEP])

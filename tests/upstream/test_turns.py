@@ -50,3 +50,42 @@ async def test_a_new_round_begins_when_all_have_gone() -> None:
         await step()
         await step()
     assert len(went) == 3
+
+
+async def test_one_that_cannot_be_resumed_keeps_no_other_back() -> None:
+    turns, went = Turns(), []
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+    turns.wait(lambda: 1 / 0)  # type: ignore[arg-type]
+    turns.wait(lambda: went.append(1))
+    for _ in range(3):
+        await step()
+    turns.wait(lambda: went.append(2))
+    for _ in range(2):
+        await step()
+    assert went == [1, 2]
+    assert [type(each) for each in told] == [ZeroDivisionError]
+
+
+async def test_no_more_go_where_one_of_them_waits_again_at_once() -> None:
+    turns, seen = Turns(), []
+    went = 0
+
+    def again() -> None:
+        nonlocal went
+        went += 1
+        turns.wait(again)
+
+    for _ in range(2 * FEW):
+        turns.wait(again)
+    for _ in range(5):
+        before = went
+        await step()
+        seen.append(went - before)
+    assert seen == [FEW] * 5
+
+
+def test_turns_share_one_buffer_and_no_others() -> None:
+    one, other = Turns(), Turns()
+    assert one.buffer() is one.buffer()
+    assert one.buffer() is not other.buffer()
