@@ -44,6 +44,9 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+_FIELDS = ("kind", "message", "field", "code", "retry_after", "vendor", "stage", "details")
+
+
 class Fault(Exception):
     """A call cannot go on.
 
@@ -85,18 +88,9 @@ class Fault(Exception):
     def status(self) -> int:
         return KINDS[self.kind].status
 
-    def reworded(self, message: str, field: str | None) -> Fault:
-        """The same fault in other words."""
-        return Fault(
-            self.kind,
-            message,
-            field=field,
-            code=self.code,
-            retry_after=self.retry_after,
-            vendor=self.vendor,
-            stage=self.stage,
-            details=self.details,
-        )
+    def changed(self, **fields: Any) -> Fault:
+        """The same fault, some of its fields changed."""
+        return Fault(**{name: getattr(self, name) for name in _FIELDS} | fields)
 
     def __repr__(self) -> str:
         return f"Fault({self.kind!r}, {self.message!r})"

@@ -133,7 +133,7 @@ def keyless(fault: Fault) -> Fault:
     """The same fault, without a key that it quotes: somebody pasted it where none belongs."""
     field = None if fault.field is None else address.keyless(fault.field)
     message = address.keyless(fault.message)
-    return fault if (message, field) == (fault.message, fault.field) else fault.reworded(message, field)
+    return fault if (message, field) == (fault.message, fault.field) else fault.changed(message=message, field=field)
 
 
 def told(served: Served, asked: Size) -> dict[str, str]:

@@ -22,7 +22,7 @@ def renamed(fault: Fault, job: Job, dialect: ModuleType) -> Fault:
         own = dialect.named(field, job)
         message = _head(field).sub(lambda _: str(own), message)
         field = own
-    return fault.reworded(message, field)
+    return fault.changed(message=message, field=field)
 
 
 def _head(field: str) -> re.Pattern[str]:

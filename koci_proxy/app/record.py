@@ -86,7 +86,6 @@ class Record:
         self._turn = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
 
-    @property
     def parked(self) -> bool:
         """Whether another process could go on with it: the vendor has all of it, or nobody waits for the rest."""
         return self.written and not self.calling and (self.new.background or self.begun)

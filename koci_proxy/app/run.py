@@ -82,9 +82,8 @@ def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _serve(proxy: Proxy, listener: socket.socket) -> None:
     config = uvicorn.Config(
         proxy,
-        http=cast(
-            type[asyncio.Protocol], partial(Arriving, Turns())
-        ),  # one that brings its own buffer; the loop takes either
+        # One that brings its own buffer; the loop takes either.
+        http=cast(type[asyncio.Protocol], partial(Arriving, Turns())),
         ws="none",
         lifespan="off",
         access_log=False,

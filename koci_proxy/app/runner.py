@@ -87,7 +87,7 @@ class Runner:
         )
         record.deadline = deadline
         work = partial(self._work, record, now, caller, wish, planned, row, places)
-        return self._jobs.start(new.id, work, partial(_parked, record))
+        return self._jobs.start(new.id, work, record.parked)
 
     async def _work(
         self,
@@ -393,7 +393,3 @@ class Runner:
         left = await self._jobs.close(grace)
         if left:
             await self._tried(self.book.release(left), None)
-
-
-def _parked(record: Record) -> bool:
-    return record.parked

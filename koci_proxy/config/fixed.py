@@ -24,6 +24,8 @@ def never(model: Model, card: Card, policy: Policy, *, strict: bool) -> Fault | 
     other half of a size, a file format. A `strict` model refuses what is changed on the way as well.
     """
     fixed = {name: value for name, value in model.set.items() if name in (*fit.FIELDS, "size")}
+    if not fixed:
+        return None
     first = None
     for wish in _wishes(model, card):
         job = fit.set_fields(wish, fixed)

@@ -212,13 +212,4 @@ def together(results: list[Result]) -> Result:
 
 def accepted(fault: Fault) -> Fault:
     """The same fault, at the stage where money may have been spent."""
-    return Fault(
-        fault.kind,
-        fault.message,
-        field=fault.field,
-        code=fault.code,
-        retry_after=fault.retry_after,
-        vendor=fault.vendor,
-        stage="accepted",
-        details=fault.details,
-    )
+    return fault.changed(stage="accepted")

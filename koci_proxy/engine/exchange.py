@@ -157,13 +157,5 @@ def verdict(fault: Fault, reply: Reply, provider: Provider) -> Fault:
     body = reply.body.value if isinstance(reply.body, Json) else None
     kind = judge(provider.faults, reply.status, fault.code, body) or fault.kind
     wait = fault.retry_after if fault.retry_after is not None else retry_after(reply.headers, time.time())
-    return Fault(
-        kind,
-        fault.message if kind == fault.kind else told(kind, fault.vendor or ""),
-        field=fault.field,
-        code=fault.code,
-        retry_after=wait,
-        vendor=fault.vendor,
-        stage=fault.stage,
-        details=fault.details,
-    )
+    message = fault.message if kind == fault.kind else told(kind, fault.vendor or "")
+    return fault.changed(kind=kind, message=message, retry_after=wait)

@@ -240,11 +240,11 @@ async def test_a_job_that_somebody_waits_for_is_left_to_others_only_once_all_of_
     record.split(0, [1, 1])
     await record.sending(1, 1, TARGET, "k")
     await record.accepted(1, Ticket({"id": 1}), WISH)
-    assert not record.parked
+    assert not record.parked()
     await record.sending(2, 1, TARGET, "k")
-    assert not record.parked
+    assert not record.parked()
     await record.failed(2, CUT)
-    assert record.parked
+    assert record.parked()
 
 
 @pytest.mark.parametrize("method", ["begin", "change"])

@@ -25,6 +25,8 @@ models:
   other: {price: 4, to: sandbox-gemini/gemini-3.1-flash-image}
 """
 BODY = {"model": "picture", "prompt": "a fox", "size": "1024x1024"}
+# The second call waits in the queue, and who hangs up wants nothing any more.
+ONE_AT_ONCE = "keys: {sandbox-openai: {of: [key-good-0001], at_once: 1}}\njobs: {on_hang_up: cancel}\n"
 
 
 def routes(state: str) -> str:
@@ -190,8 +192,7 @@ def test_who_hangs_up_finds_the_picture_under_the_number_of_the_request(tmp_path
 
 def test_where_the_house_wants_it_a_call_ends_with_its_app_before_anything_is_spent(tmp_path: Path) -> None:
     """All keys are busy, so the second call waits in the queue; it has cost nothing, and its app hangs up."""
-    one_at_once = "keys: {sandbox-openai: {of: [key-good-0001], at_once: 1}}\njobs: {on_hang_up: cancel}\n"
-    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + one_at_once) as house:
+    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + ONE_AT_ONCE) as house:
 
         async def both() -> None:
             first = asyncio.create_task(many(house, 1, BODY | {"prompt": "sandbox:slow=2"}))
@@ -209,8 +210,7 @@ def test_where_the_house_wants_it_a_call_ends_with_its_app_before_anything_is_sp
 
 
 def test_an_app_that_hangs_up_leaves_the_job_to_those_who_still_wait(tmp_path: Path) -> None:
-    one_at_once = "keys: {sandbox-openai: {of: [key-good-0001], at_once: 1}}\njobs: {on_hang_up: cancel}\n"
-    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + one_at_once) as house:
+    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + ONE_AT_ONCE) as house:
         headers = auth(house, idempotency_key="one")
 
         def waiting() -> bool:
@@ -234,8 +234,7 @@ def test_an_app_that_hangs_up_leaves_the_job_to_those_who_still_wait(tmp_path: P
 
 def test_the_last_app_that_hangs_up_ends_a_job_whoever_left_before(tmp_path: Path) -> None:
     """One whose time was up is no listener any more."""
-    one_at_once = "keys: {sandbox-openai: {of: [key-good-0001], at_once: 1}}\njobs: {on_hang_up: cancel}\n"
-    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + one_at_once) as house:
+    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES + ONE_AT_ONCE) as house:
 
         async def three() -> None:
             busy = asyncio.create_task(many(house, 1, BODY | {"prompt": "sandbox:slow=4"}))
