@@ -274,8 +274,8 @@ def started(made: Prepared, home: Path) -> Iterator[Running]:
 
 @contextmanager
 def _folder(home: Path, name: str) -> Iterator[Path]:
-    """A folder of its own. Small files stay in it until the bench ends: ext4 looks past every one that was deleted in
-    the last minutes when it makes a new one, which would tell more of the rounds before than of this one.
+    """A folder of its own. Its files stay until the bench ends, the large ones emptied: ext4 looks past every file that
+    was deleted in the last minutes when it makes a new one, which would tell more of what was before than of this.
     """
     folder = Path(tempfile.mkdtemp(dir=home, prefix=f"{name}-"))
     try:
@@ -285,10 +285,10 @@ def _folder(home: Path, name: str) -> Iterator[Path]:
 
 
 def clear(folder: Path, names: str = "*.png") -> None:
-    """Delete the large pictures that a gateway has kept."""
+    """Empty the large pictures that a gateway has kept."""
     for path in folder.rglob(names):
         if path.is_file() and path.stat().st_size > LARGE:
-            path.unlink()
+            os.truncate(path, 0)
 
 
 def _wait(child: subprocess.Popen[bytes], port: int, page: str, folder: Path) -> None:

@@ -31,7 +31,7 @@ class Scenario:
     """`model` is what the vendor is asked for, `copied` what it is asked for behind a gateway that only copies bytes.
 
     `warm` requests go before those that are counted; where pictures are large, as many: what the first ones leave is
-    deleted, and so there is memory at hand that was in use a moment ago, as on a machine at work.
+    emptied, and so there is memory at hand that was in use a moment ago, as on a machine at work.
     `quick` scenarios are those of a quick run. Gateways in `once` go through it in the first round alone, for they
     take long or are there to show that they are fast enough; those in `without` not at all: they would take minutes.
     """

@@ -100,11 +100,9 @@ class Pool:
 
         Only a fault the key is to blame for makes it rest. Giving a lease back twice changes nothing.
         """
-        if lease.number not in self._leases:
+        if not self.drop(lease):
             return
-        self._leases.remove(lease.number)
         key = self._keys[lease.index]
-        key.busy -= 1
         if outcome is None:
             key.served += 1
             _learn(key, took)
@@ -116,6 +114,14 @@ class Pool:
         elif outcome.blame == "upstream":
             key.failed += 1
             _learn(key, max(took, FAILED))
+
+    def drop(self, lease: Lease) -> bool:
+        """Give a key back of which nothing was learnt: its call did not go out, or has no end. Whether it was out."""
+        if lease.number not in self._leases:
+            return False
+        self._leases.remove(lease.number)
+        self._keys[lease.index].busy -= 1
+        return True
 
     def soonest(self, now: float) -> float | None:
         """Seconds until a key is free, 0 when one is; None when a lease given back is what frees the next one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import secrets
 import shutil
@@ -30,6 +31,8 @@ else:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+log = logging.getLogger(__name__)
+
 Done = TypeVar("Done")
 
 # Smaller writes cost more. Larger ones take larger blocks of memory, which a virtual machine has to ask its host for.
@@ -42,7 +45,7 @@ _HEAD = 65_536  # what is looked at before bytes leave the memory
 
 
 class InMemory:
-    """A spool of at most a few hundred KiB."""
+    """A spool of at most a few hundred KiB, or of what was paid for while the disk was full."""
 
     __slots__ = ("_content",)
 
@@ -101,6 +104,14 @@ class OnDisk:
         self._file.truncate()  # what was set aside for more, or is left of a longer one before it
         self._file.close()
 
+    def recalled(self) -> bytearray:
+        """All that was written so far, back from a file that takes no more."""
+        with open(self._path, "rb", buffering=0) as file:
+            content = bytearray(file.read(self._written))
+        for piece in self._held:
+            content += piece
+        return content
+
     def drop(self) -> None:
         self._finalizer()
 
@@ -126,35 +137,43 @@ class OnDisk:
 
 
 class _Filling:
-    """A picture that is still coming in."""
+    """A picture that is still coming in. One that is `paid` for goes on in memory where the disk takes no more."""
 
-    __slots__ = ("_disk", "_held", "_looks", "_memory", "_spools")
+    __slots__ = ("_disk", "_held", "_looks", "_memory", "_paid", "_spools")
 
-    def __init__(self, spools: Spools, memory: int) -> None:
+    def __init__(self, spools: Spools, memory: int, *, paid: bool) -> None:
         self._spools = spools
         self._memory = memory
+        self._paid = paid
         self._held = bytearray()
         self._looks = Looks()
         self._disk: OnDisk | None = None
 
     def write(self, piece: bytes | bytearray | memoryview) -> None:
-        if self._disk is not None:
-            self._disk.write(piece)
+        if self._disk is None:
+            self._held += piece
+            if len(self._held) > max(self._memory, _HEAD):
+                self._spill()
             return
-        self._held += piece
-        if len(self._held) > max(self._memory, _HEAD):
-            self._spill()
+        try:
+            self._disk.write(piece)
+        except OSError as error:
+            self._recall(error)
 
     def finish(self) -> Media:
         if len(self._held) > self._memory:
             self._spill()
+        if self._disk is not None:
+            try:
+                self._disk.seal()
+            except OSError as error:
+                self._recall(error)
         spool: InMemory | OnDisk
         if self._disk is None:
             content = bytes(self._held)
             looks = sniff(content)
             spool = InMemory(content)
         else:
-            self._disk.seal()
             looks = self._looks
             spool = self._disk
         return Media(spool, mime=looks.mime, width=looks.width, height=looks.height, size=spool.size)
@@ -166,9 +185,23 @@ class _Filling:
 
     def _spill(self) -> None:
         self._looks = sniff(bytes(self._held))
-        self._disk = OnDisk(self._spools)
-        self._disk.write(self._held)
-        self._held = bytearray()
+        try:
+            self._disk = OnDisk(self._spools)
+            self._disk.write(self._held)
+        except OSError as error:
+            self._recall(error)
+        else:
+            self._held = bytearray()
+
+    def _recall(self, error: OSError) -> None:
+        if not self._paid:
+            raise error
+        log.error("a picture that was paid for is held in memory: %s", error)
+        self._memory = sys.maxsize
+        if self._disk is not None:
+            self._held = self._disk.recalled()
+            self._disk.drop()
+            self._disk = None
 
 
 class _Spare:
@@ -215,7 +248,11 @@ class Spools:
 
     def sink(self) -> Sink:
         """A fresh sink. Its `Media` holds a spool with `publish(path)` besides what every spool has."""
-        return _Filling(self, self._memory)
+        return _Filling(self, self._memory, paid=False)
+
+    def paid_sink(self) -> Sink:
+        """A fresh sink for what comes only once: while the disk is full memory takes all of it, and says so."""
+        return _Filling(self, self._memory, paid=True)
 
     def place(self) -> Path:
         """The folder of this process, made when the first file needs it. Only its owner may look into it."""

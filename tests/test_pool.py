@@ -152,6 +152,17 @@ def test_at_once_waits_for_a_lease() -> None:
     assert keys.take(1) == Wait(math.inf)
 
 
+def test_a_key_whose_call_did_not_go_out_is_free_again_and_no_wiser() -> None:
+    keys = pool(1, "fastest", at_once=1)
+    use(keys, 0, busy(2), took=1)
+    lease = take(keys, 10)
+    keys.drop(lease)
+    keys.give(lease, 10, None, 99)
+    (known,) = keys.status(10)
+    assert (known["busy"], known["served"], known["failed"], known["seconds"]) == (0, 0, 1, None)
+    assert keys.soonest(10) == 0
+
+
 def test_a_full_key_is_waited_for_rather_than_a_resting_one() -> None:
     keys = pool(2, at_once=1)
     use(keys, 0, busy(30), took=0)

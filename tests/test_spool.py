@@ -6,21 +6,32 @@ import errno
 import gc
 import io
 import os
+import resource
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from koci_proxy.spool import InMemory, OnDisk, Spools
-from koci_proxy.types import Media
+from koci_proxy.types import Media, Sinks
 
 SMALL, LARGE = b"s" * 100, bytes(range(256)) * 4096  # 1 MiB
 
 
-def filled(spools: Spools, content: bytes, step: int = 50_000) -> Media:
-    sink = spools.sink()
+def noise(width: int, height: int) -> bytes:
+    out = io.BytesIO()
+    Image.merge("RGB", [Image.effect_noise((width, height), 90)] * 3).save(out, "PNG", compress_level=0)
+    return out.getvalue()
+
+
+PICTURE = noise(600, 600)  # a little over 1 MiB
+
+
+def filled(spools: Spools, content: bytes, step: int = 50_000, sinks: Sinks | None = None) -> Media:
+    sink = (sinks or spools.sink)()
     for at in range(0, len(content), step):
         sink.write(memoryview(content)[at : at + step])
     return sink.finish()
@@ -71,6 +82,33 @@ def test_a_system_that_takes_less_at_once(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "writev", lambda file, pieces: os.write(file, b"".join(pieces)[:taken]))
     media = filled(Spools(tmp_path, 256), LARGE, 7_919)
     assert b"".join(spooled(media).pieces()) == LARGE
+
+
+@pytest.fixture
+def full_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """The system lets no file grow beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda most: resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("most", [1, 70_000, 500_000, len(LARGE) - 1])
+@pytest.mark.parametrize("step", [7_919, 50_000, len(LARGE)])
+def test_what_was_paid_for_is_held_in_memory_where_the_disk_takes_no_more(
+    tmp_path: Path, full_at: Callable[[int], None], caplog: pytest.LogCaptureFixture, most: int, step: int
+) -> None:
+    spools = Spools(tmp_path, spare=0)
+    spools.place()
+    full_at(most)
+    media = filled(spools, PICTURE, step, spools.paid_sink)
+    assert isinstance(media.data, InMemory)
+    assert b"".join(media.data.pieces()) == PICTURE
+    assert (media.size, media.mime, media.pixels) == (len(PICTURE), "image/png", (600, 600))
+    assert "held in memory: [Errno 27] File too large" in caplog.text
+    gc.collect()
+    assert files(tmp_path) == []
+    with pytest.raises(OSError, match="File too large"):
+        filled(spools, PICTURE, step)
 
 
 def test_nothing_is_made_before_a_file_is_needed(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ class Attempt:
         """How far a task is. `Trouble` when the look itself failed; a `Fault` is the vendor's word on the task."""
         call = self.dialect.poll(ticket, self.job, self.target)
         try:
-            reply = await exchange.send(call, self.provider, self.secret, self.shell)
+            reply = await exchange.send(call, self.provider, self.secret, self.shell, again=True)
         except Fault as fault:
             raise Trouble(fault) from fault
         except OSError as error:  # a film comes by such a look, and the disk may be full: its link lives on

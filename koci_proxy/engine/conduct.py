@@ -250,20 +250,28 @@ class Engine:
         job, call = await self.prepare(job, model, target)
         keys = self.keys[target.provider]
         held = await keys.take()
-        began = time.monotonic()
-        fault: Fault | None = None
         try:
             name = await diary.sending(part, count, target, mark_of(held.lease.secret))
+        except BaseException:
+            keys.drop(held)
+            raise
+        fault: Fault | None = None
+        began, ended = time.monotonic(), False
+        try:
             attempt = self._call(job, target, held.lease.secret, diary, part, name)
             result = await attempt.make(call)
+            ended = True
         except Fault as raised:
-            fault = raised
+            fault, ended = raised, True
             await diary.failed(part, fault)
             raise
         finally:
-            took = time.monotonic() - began
-            keys.give(held, fault, took)
-            self.shell.telemetry.vendor_call(target.provider, fault.kind if fault else "ok", took)
+            if ended:
+                took = time.monotonic() - began
+                keys.give(held, fault, took)
+                self.shell.telemetry.vendor_call(target.provider, fault.kind if fault else "ok", took)
+            else:
+                keys.drop(held)
         return await self._received(result, job, target)
 
     async def _resume(self, past: Past, job: Job, model: Model, target: Target, diary: Diary, part: int) -> Served:

@@ -12,7 +12,7 @@ from ..blame import judge, retry_after
 from ..facts import Provider
 from ..faults import Fault
 from ..malformed import Malformed
-from ..types import Media, Sink
+from ..types import Media, Sink, Sinks
 from ..upstream import Answer
 from ..wire import Body, Call, Form, Frame, Json, Raw, Reply
 from ..words import told
@@ -69,19 +69,23 @@ def write(body: Body) -> Written | None:
             raise TypeError(f"no such body: {type(body).__name__}")
 
 
-async def send(call: Call, provider: Provider, secret: str, shell: Shell) -> Reply:
-    """Send a call and read the whole reply. `Fault` down, slow or garbled, with the stage the attempt had reached."""
+async def send(call: Call, provider: Provider, secret: str, shell: Shell, *, again: bool = False) -> Reply:
+    """Send a call and read the whole reply. `Fault` down, slow or garbled, with the stage the attempt had reached.
+
+    What can be asked for `again` raises `OSError` where the disk is full; else memory takes what was paid for.
+    """
+    sinks = shell.spools.sink if again else shell.spools.paid_sink
     async with await _sent(call, provider, secret, shell) as answer:
-        return Reply(answer.status, answer.headers, await read(answer, shell))
+        return Reply(answer.status, answer.headers, await read(answer, sinks))
 
 
 async def stream(call: Call, provider: Provider, secret: str, shell: Shell) -> AsyncIterator[Frame | Reply]:
     """Send a call and give the frames of its stream as they come, or the one reply of a vendor that does not stream."""
     async with await _sent(call, provider, secret, shell) as answer:
         if answer.status >= 300 or "text/event-stream" not in answer.headers.get("content-type", ""):
-            yield Reply(answer.status, answer.headers, await read(answer, shell))
+            yield Reply(answer.status, answer.headers, await read(answer, shell.spools.paid_sink))
             return
-        reader = FrameReader(shell.spools.sink)
+        reader = FrameReader(shell.spools.paid_sink)
         try:
             async for piece in answer.pieces():
                 for frame in reader.feed(piece):
@@ -107,11 +111,11 @@ def _sent(call: Call, provider: Provider, secret: str, shell: Shell) -> Awaitabl
     )
 
 
-async def read(answer: Answer, shell: Shell) -> Body:
+async def read(answer: Answer, sinks: Sinks) -> Body:
     """The body of an answer by its content type: JSON to a skeleton, a picture to the spool, the rest as it is."""
     mime = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if mime.startswith(FILES) and answer.status < 400:
-        sink = shell.spools.sink()
+        sink = sinks()
         try:
             await answer.pour(_bounded(sink))
             return Raw(sink.finish(), mime)
@@ -119,7 +123,7 @@ async def read(answer: Answer, shell: Shell) -> Body:
             sink.abort()
             raise
     if mime == "application/json" or mime.endswith("+json"):
-        return await _read_json(answer, shell)
+        return await _read_json(answer, sinks)
     return Raw(await answer.read(ERROR_BYTES), mime)
 
 
@@ -136,9 +140,9 @@ def _bounded(sink: Sink) -> Callable[[bytes], None]:
     return take
 
 
-async def _read_json(answer: Answer, shell: Shell) -> Body:
+async def _read_json(answer: Answer, sinks: Sinks) -> Body:
     limit = ANSWER_BYTES if answer.status < 400 else ERROR_BYTES
-    reader = jsonstream.Reader(shell.spools.sink, max_bytes=limit)
+    reader = jsonstream.Reader(sinks, max_bytes=limit)
     try:
         await answer.pour(reader.feed)
         return Json(reader.close())

@@ -55,6 +55,11 @@ class Keys:
         held.pool.give(held.lease, time.monotonic(), fault, took)
         self.wake()
 
+    def drop(self, held: Held) -> None:
+        """Give a key back of which nothing was learnt."""
+        held.pool.drop(held.lease)
+        self.wake()
+
     def wake(self) -> None:
         """Let the next in the queue try: a slot has come free, or the pool has changed."""
         while self._waiting:

@@ -95,6 +95,13 @@ def test_a_hundred_calls_on_credit_for_thirty_seven(tmp_path: Path, state: str) 
 
         until(lambda: len(logged()) == 63)
         assert logged() == [[]] * 63  # no vendor was called
+        called = [
+            line
+            for line in httpx.get(f"{house.url}/metrics").text.splitlines()
+            if line.startswith("koci_vendor_calls_total")
+        ]
+        assert [line.split()[1] for line in called] == ["37.0"]
+        assert 'outcome="ok"' in called[0]
 
 
 def test_what_came_is_charged_and_nothing_else(tmp_path: Path, state: str) -> None:

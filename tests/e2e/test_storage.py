@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import resource
 import shutil
 from pathlib import Path
 
@@ -80,4 +82,34 @@ async def test_nothing_is_ordered_that_the_disk_has_no_room_for(
         assert listed.json()["data"] == []
         await app.aclose()
     finally:
+        await proxy.close()
+
+
+@pytest.mark.anyio
+async def test_a_picture_that_the_disk_takes_no_more_of_is_answered_all_the_same(
+    vendor: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk fills while the answer comes in: it is paid for, and whoever waits gets it."""
+    (tmp_path / "routes.yaml").write_text(ROUTES, encoding="utf-8")
+    proxy = Proxy(tmp_path / "routes.yaml", sandbox=vendor.url)
+    await proxy.open()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        key, _ = await proxy.callers.make("app")
+        app = httpx.AsyncClient(transport=httpx.ASGITransport(proxy), base_url="http://localhost")
+        body = {"model": "via-openai", "prompt": "bench:8", "response_format": "b64_json"}
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+        answer = await app.post(
+            "/openai/v1/images/generations", json=body, headers={"authorization": f"Bearer {key}"}, timeout=60
+        )
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert answer.status_code == 200
+        picture = base64.b64decode(answer.json()["data"][0]["b64_json"], validate=True)
+        assert len(picture) > 1 << 20
+        assert picture.endswith(b"IEND\xaeB`\x82")
+        assert "held in memory: [Errno 27] File too large" in caplog.text
+        assert "a picture is answered and not kept" in caplog.text
+        await app.aclose()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
         await proxy.close()

@@ -91,7 +91,7 @@ class Vendors:
     asked: list[tuple[str, str]] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
 
-    async def send(self, call: Call, provider: Provider, secret: str, shell: Shell) -> Reply:
+    async def send(self, call: Call, provider: Provider, secret: str, shell: Shell, *, again: bool = False) -> Reply:
         name = call.headers.get("x-name", "")
         self.asked.append((provider.name, f"{call.path} {name}".strip()))
         waiting = self.faults.get(provider.name)
@@ -178,10 +178,11 @@ async def test_a_film_that_the_disk_has_no_room_for_is_looked_after(
     monkeypatch.setattr("koci_proxy.engine.attempt.WAIT", 0.001)
     errors = [OSError(28, "No space left on device")] * 2
 
-    async def send(*asked: Any) -> Reply:
+    async def send(*asked: Any, again: bool = False) -> Reply:
+        assert again
         if errors:
             raise errors.pop()
-        return await vendors.send(*asked)
+        return await vendors.send(*asked, again=again)
 
     monkeypatch.setattr(exchange, "send", send)
     diary = Notebook({0: (1, await past(shell, "two", 1, ticket=True))})
