@@ -213,7 +213,7 @@ def _fit_field(name: str, value: Any, card: Card, job: Job) -> tuple[Any, Note |
     new = card.renames.get(name, {}).get(old, old)
     takes = card.takes.get(name, ())
     if takes is not None and new not in takes:
-        if _made_here(name, job):
+        if made_here(name, job):
             return None, Note(name, "emulated", f"{old}, made here")
         return None, Note(name, "left out", old + (f"; one of {', '.join(takes)}" if takes else ""))
     if new == old:
@@ -221,7 +221,7 @@ def _fit_field(name: str, value: Any, card: Card, job: Job) -> tuple[Any, Note |
     return type(value)(new), Note(name, "renamed", f"{old} → {new}")
 
 
-def _made_here(name: str, job: Job) -> bool:
+def made_here(name: str, job: Job) -> bool:
     """Whether a wish can be met by working on the picture that comes; films are not worked on."""
     if job.task == "video":
         return False

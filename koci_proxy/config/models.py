@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import prices, sizes
+from .. import fit, prices, sizes
 from ..facts import Card, House, Model, Provider, Share
 from ..faults import Fault
+from ..types import Job
 from .complain import Complaint, Path, hint
 from .fixed import never
 from .providers import Shelf
@@ -145,6 +146,8 @@ class Reader:
             if field not in fixed:
                 continue
             value = fixed[field]
+            if any(card.tasks - fit.FILMS for card in cards) and fit.made_here(field, _picture(fixed)):
+                continue
             taking = [card.takes[field] for card in cards if field in card.takes]
             if not taking:
                 yield self.sheet.document.complaint((*path, "set", field), f"none of its targets takes a {field}")
@@ -180,6 +183,11 @@ def _steps(to: Any, path: Path) -> list[list[_Way]]:
 
 def _card(provider: Provider | None, model: str) -> Card | None:
     return provider.models.get(model) if provider else None
+
+
+def _picture(fixed: Mapping[str, Any]) -> Job:
+    """A picture of the format that is set, or of one that an app may ask for."""
+    return Job("", "", format=fixed.get("format", "webp"))
 
 
 def _takes(card: Card, field: str, value: Any) -> bool:

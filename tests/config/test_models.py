@@ -78,7 +78,7 @@ MODELS = [
     ),
     (
         "pic: {to: sandbox-koukoutu-sync/background-removal, set: {format: jpeg}}",
-        "4:69: models.pic.set.format: none of its targets takes the format 'jpeg'; known: png, webp",
+        "4:69: models.pic.set.format: every call would be refused: jpeg has no transparency: ask for png or webp",
     ),
     (
         "pic: {to: sandbox-koukoutu-sync/background-removal, set: {size: 2K}, size_policy: exact}",
@@ -157,6 +157,9 @@ def test_a_strict_model(said: str, strict: bool, write: Write) -> None:
         "pic: {to: openai/gpt-image-2, set: {quality: hd}}",
         "pic: {to: openai/gpt-image-2, set: {quality: high}, strict: true}",
         "film: {to: sandbox-gemini/veo-3.0-generate-001, set: {size: 1080p}, size_policy: exact}",
+        # No card of theirs has a word for it: the house makes it.
+        "pic: {to: sandbox-gemini/gemini-3-pro-image, set: {format: webp, compression: 30}}",
+        "pic: {to: sandbox-gemini/gemini-3-pro-image, set: {format: webp}, strict: true}",
         # An app that asks for one of these ratios, or tiers, gets it.
         "pic: {to: sandbox-gemini/gemini-3.1-flash-image, set: {size: 1:4}, size_policy: exact}",
         "film: {to: sandbox-openai/sora-2, set: {size: 1080p}, size_policy: exact}",
