@@ -225,11 +225,11 @@ class JobBook:
             raise Lost(id)
 
     async def recover(self, id: str, keep: float | None, **values: Any) -> None:
-        """What came after all of a job that was given up for lost: it was paid for, so it is kept.
+        """What came after all of a job that another process ended as failed: it was paid for, so it is kept.
 
         What an operator should still know of it is the `attention` among the values.
         """
-        lost = (jobs.c.id == id) & (jobs.c.status == "failed") & jobs.c.attention.is_not(None)
+        lost = (jobs.c.id == id) & (jobs.c.status == "failed")
         expires = None if keep is None else self._database.now() + keep
         more = {"attention": None, **values, "fault": None, "expires_at": expires, "version": jobs.c.version + 1}
         await self._database.write(lambda connection: connection.execute(jobs.update().where(lost).values(more)))

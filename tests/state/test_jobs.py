@@ -155,10 +155,12 @@ async def test_what_a_job_came_to_is_not_given_back(database: Database) -> None:
     assert (await Ledger(database).account("shop")).balance == -7000
 
 
-async def test_what_was_given_up_for_lost_and_comes_after_all_is_kept(database: Database) -> None:
+@pytest.mark.parametrize("seen", [False, True], ids=["marked", "seen by an operator"])
+async def test_what_was_given_up_for_lost_and_comes_after_all_is_kept(database: Database, seen: bool) -> None:
     book = JobBook(database, "one")
     await book.begin(NEW)
     await book.end(NEW.id, "failed", None, attention="it may have been paid for", fault={"$": "Fault"})
+    assert not seen or await book.seen(NEW.id)
     await book.recover(NEW.id, None, status="succeeded", result={"x": 1})
     row = await book.find("shop", NEW.id)
     assert row is not None
