@@ -55,7 +55,7 @@ def _noun(value: Any) -> dict[str, Any]:
     for name, default in _DEFAULTS[type(value)]:
         each = getattr(value, name)
         if each is not default and each != default:
-            written[name] = write(each)
+            written[name] = each if type(each) in _SCALARS else write(each)
     return written
 
 
@@ -104,7 +104,8 @@ def _media(value: Any) -> Iterator[Media]:
                 yield from _media(each)
     elif kind is dict or isinstance(value, Mapping):
         for each in value.values():
-            yield from _media(each)
+            if type(each) not in _SCALARS:
+                yield from _media(each)
     elif kind is tuple or kind is list:
         for each in value:
             yield from _media(each)
@@ -125,8 +126,11 @@ def exchanged(value: Any, by: Callable[[Media], Media]) -> Any:
                 changed[name] = new
         return replace(value, **changed) if changed else value
     if kind is dict or isinstance(value, Mapping):
-        changed = {name: exchanged(each, by) for name, each in value.items()}
-        return value if all(changed[name] is each for name, each in value.items()) else changed
+        changed = {}
+        for name, old in value.items():
+            if type(old) not in _SCALARS and (new := exchanged(old, by)) is not old:
+                changed[name] = new
+        return {**value, **changed} if changed else value
     if kind is tuple or kind is list:
         some = [exchanged(each, by) for each in value]
         return value if all(new is old for new, old in zip(some, value, strict=True)) else kind(some)
