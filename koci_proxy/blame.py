@@ -35,6 +35,9 @@ _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|h|m|s))+")
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)")
 _UNITS: Mapping[str, float] = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
+# Seconds that a vendor may ask us to wait.
+LONGEST = 86_400.0
+
 
 def judge(rules: Sequence[FaultRule], status: int, code: str | None, body: Any) -> str | None:
     """The kind of the first rule that fits an answer, None when no rule does.
@@ -100,13 +103,19 @@ def default_kind(status: int) -> str:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds a vendor asks us to wait (header names in lower case; `now` is Unix time, for HTTP dates).
 
-    `retry-after-ms` goes before `retry-after`, as the SDKs have it; zero, the past and nonsense count as absent.
+    `retry-after-ms` goes before `retry-after`, as the SDKs have it; zero, the past and nonsense count as absent, more
+    than a day as a day.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds:
-        return milliseconds / 1000
+        return within_a_day(milliseconds / 1000)
     text = headers.get("retry-after")
-    return _number(text) or _until(text, now)
+    return within_a_day(_number(text) or _until(text, now))
+
+
+def within_a_day(seconds: float | None) -> float | None:
+    """What counts of the wait that a vendor asks for: at most a day, and None for what is no time at all."""
+    return min(seconds, LONGEST) if seconds is not None and math.isfinite(seconds) else None
 
 
 def _number(text: str | None) -> float | None:
@@ -126,13 +135,14 @@ def _until(text: str | None, now: float) -> float | None:
 
 
 def retry_delay(body: Any) -> float | None:
-    """Seconds from the `retryDelay` ("3.5s") that RPC errors carry among `error.details`, else None."""
+    """Seconds from the `retryDelay` ("3.5s") that RPC errors carry among `error.details`, at most a day, else None."""
     delays = (duration(value) for value in _walk(body, ("error", "details", "*", "retryDelay")))
-    return max((delay for delay in delays if delay), default=None)
+    return within_a_day(max((delay for delay in delays if delay), default=None))
 
 
 def duration(text: Any) -> float | None:
-    """Seconds of a duration such as "3.5s", "6m0s" or "250ms"; None when it is none."""
+    """Seconds of a duration such as "3.5s", "6m0s" or "250ms"; None when it is none, or more than a number holds."""
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
         return None
-    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    return seconds if math.isfinite(seconds) else None

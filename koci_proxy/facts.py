@@ -65,7 +65,8 @@ class Card:
     `n` is how many pictures one vendor call makes at most, `stream` whether it can send previews or pictures one by
     one. `takes` maps a field of a `Job` to the values the family takes, None for any; a field that is not named there
     is not taken. `renames` maps a field to old value -> new value. `omits` are words of its own wire that it refuses:
-    they are left out, with a note. `seconds` is how long a film is that nobody asked a length of.
+    they are left out, with a note. `seconds` is how long a film is that nobody asked a length of. `lengths` maps a
+    tier, or the role of an input, to the seconds it makes with that, where those are fewer than it takes.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Card:
     renames: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     omits: frozenset[str] = frozenset()
     seconds: float | None = None
+    lengths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

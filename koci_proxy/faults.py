@@ -42,6 +42,8 @@ KINDS: Mapping[str, Kind] = {
     "empty": Kind("upstream", 502),
     "internal": Kind("house", 500),
 }
+# A call is unserved and yet no vendor is to blame: whoever goes on would meet the same database.
+SILENT = "state_silent"
 
 
 _FIELDS = ("kind", "message", "field", "code", "retry_after", "vendor", "stage", "details")
@@ -82,7 +84,7 @@ class Fault(Exception):
 
     @property
     def blame(self) -> Blame:
-        return KINDS[self.kind].blame
+        return "house" if self.code == SILENT else KINDS[self.kind].blame
 
     @property
     def status(self) -> int:

@@ -6,17 +6,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from .faults import Fault
 from .media import of
-from .types import Media, Size
+from .types import Media, Result, Size
 from .wire import Body, Json, Spelled, base64, data_uri, url
 from .words import from_vendor
 
 # A text as long as this may be quoted; one that ends like the name of a picture's or film's file most likely is one.
 _SHORT = 80
 _FILE = re.compile(r"[^\s=@]+\.[A-Za-z0-9]{2,5}")
+# How alike a slip is to what was meant, how long a name may be to be thought about, and how many are.
+_ALIKE, _NAME, _SLIPS = 0.8, 40, 20
 
 
 def bad(field: str, why: str) -> Fault:
@@ -66,6 +70,7 @@ class Fields:
         if not isinstance(value, Mapping):
             raise Fault("bad_request", f"{under or 'the body'} must be a JSON object", field=under or None)
         self._left = {str(name): each for name, each in value.items() if each is not None}
+        self._known: dict[str, None] = {}  # what was asked for, there or not
         self._under = under
 
     def path(self, name: str) -> str:
@@ -73,6 +78,7 @@ class Fields:
 
     def take(self, name: str) -> Any:
         """The value as it stands, None if absent."""
+        self._known[name] = None
         return self._left.pop(name, None)
 
     def text(self, name: str) -> str | None:
@@ -130,6 +136,32 @@ class Fields:
         """What nobody took, but for names with a leading underscore: those are marks of a dialect's own."""
         return {name: value for name, value in self._left.items() if not name.startswith("_")}
 
+    def slips(self) -> dict[str, str]:
+        """Of what nobody took, the path of each name that looks like one that was asked for, and that one."""
+        names = islice((name for name in self._left if not name.startswith("_")), _SLIPS)
+        return {self.path(name): right for name in names if (right := near(name, self._known))}
+
+
+def near(name: str, known: Iterable[str]) -> str | None:
+    """Which of the known names was meant by another one most likely, in whatever letters it is written.
+
+    One that only goes on behind a known one, as `stream_options` behind `stream`, is a word of its own.
+    """
+    letters = {each.lower(): each for each in known if each != name and not name.startswith(f"{each}_")}
+    found = get_close_matches(name.lower(), letters, 1, _ALIKE) if len(name) <= _NAME else []
+    return letters[found[0]] if found else None
+
+
+def meant(right: str | None) -> str:
+    """How a note asks after a misspelt name; empty where no other one is like it."""
+    return f"did you mean {right!r}?" if right else ""
+
+
+def slipped(*objects: Fields) -> dict[str, Any]:
+    """The mark among a job's options of what apps most likely misspelt in these objects; none where nothing is."""
+    slips = {path: right for each in objects for path, right in each.slips().items()}
+    return {"_slips": slips} if slips else {}
+
 
 def size_words(size: Size, wire: str) -> tuple[str | None, str | None]:
     """(size, ratio) as a wire of that kind spells a resolved size; None where it has no word for it, or for `auto`."""
@@ -143,6 +175,12 @@ def size_words(size: Size, wire: str) -> tuple[str | None, str | None]:
 def pixels_of(media: Iterable[Media]) -> str | None:
     """The size of the first picture whose pixels are known, "WxH"."""
     return next((f"{each.width}x{each.height}" for each in media if each.pixels), None)
+
+
+def said_late(result: Result) -> dict[str, Any]:
+    """What the headers cannot say of an answer that had to begin before it was there: its size, and every note."""
+    said = {"size": pixels_of(result.media), "notes": [str(note) for note in result.notes]}
+    return {name: value for name, value in said.items() if value}
 
 
 def respelled(value: Any) -> Any:

@@ -32,6 +32,8 @@ _ROLES: Mapping[Role, str] = {
     "last": "last frame",
     "video": "film",
 }
+# The same as company: "with 1080p and a last frame".
+_BESIDE = {"reference": "references", "first": "a first frame", "last": "a last frame", "video": "a film"}
 _FRAMES = frozenset({"first", "last"})
 
 
@@ -160,22 +162,48 @@ def length(job: Job, card: Card, policy: sizes.Policy = "nearest") -> float | No
 
 
 def _fit_length(job: Job, card: Card, policy: sizes.Policy) -> tuple[float | None, Note | None]:
+    asked = job.seconds if job.seconds is not None or job.task != "video" else card.seconds
+    if asked is None:
+        return None, None
+    words, beside = _lengths(job, card, policy)
     if job.seconds is None:
-        made = card.seconds if job.task == "video" else None
-        return made, None if made is None else Note("seconds", "defaulted", _text(made))
-    seconds, note = _fit_field("seconds", job.seconds, card, job)
-    words = card.takes.get("seconds")
+        made = _near(asked, words, policy) if words else asked
+        return made, Note("seconds", "defaulted", _text(made) + (beside if made != asked else ""))
+    seconds, note = _fit_field("seconds", asked, replace(card, takes={**card.takes, "seconds": words}), job)
     if seconds is not None or not words:
         return seconds, note
-    asked, lengths = job.seconds, sorted(float(word) for word in words)
-    if policy == "cover":
-        near = next((one for one in lengths if one >= asked), lengths[-1])
-    else:
-        near = min(lengths, key=lambda one: abs(one - asked))
+    near = _near(asked, words, policy)
     if policy == "exact":
-        what = f"this model does not make {_text(asked)} seconds; allowed: {', '.join(words)}"
+        what = f"this model does not make {_text(asked)} seconds{beside}; allowed: {', '.join(words)}"
         raise _bad("seconds", f"{what}; the nearest is {_text(near)}")
-    return near, Note("seconds", "bent", f"{_text(asked)} → {_text(near)}; one of {', '.join(words)}")
+    return near, Note("seconds", "bent", f"{_text(asked)} → {_text(near)}; one of {', '.join(words)}{beside}")
+
+
+def _near(asked: float, words: Iterable[str], policy: sizes.Policy) -> float:
+    lengths = sorted(float(word) for word in words)
+    if policy == "cover":
+        return next((one for one in lengths if one >= asked), lengths[-1])
+    return min(lengths, key=lambda one: abs(one - asked))
+
+
+def _lengths(job: Job, card: Card, policy: sizes.Policy) -> tuple[tuple[str, ...] | None, str]:
+    """The seconds of which a card makes a film, None for any, and beside what they are fewer than it makes at all."""
+    words = card.takes.get("seconds", ())
+    beside: list[str] = []
+    for name in dict.fromkeys((_tier(job, card, policy), *roles(job))) if card.lengths else ():
+        few = card.lengths.get(name or "")
+        if few is not None:
+            words = tuple(word for word in few if words is None or word in words)
+            beside.append(_BESIDE.get(str(name), str(name)))
+    return words, f" with {' and '.join(beside)}" if beside else ""
+
+
+def _tier(job: Job, card: Card, policy: sizes.Policy) -> str | None:
+    """The tier of what is made of a job: as it is sent, else by its pixels, else the card's own."""
+    sent = sizes.resolve(job.size, card.size, policy).size
+    if sent.tier or not sent.pixels:
+        return sent.tier or card.size.default_tier
+    return next((tier for tier, row in card.size.table.items() if sent.pixels in row.values()), None)
 
 
 def fit(job: Job, card: Card, policy: sizes.Policy = "nearest") -> Job:
@@ -183,10 +211,11 @@ def fit(job: Job, card: Card, policy: sizes.Policy = "nearest") -> Job:
 
     A file format the card does not take is noted as emulated: it is for the engine to make it of what comes.
 
-    The length of a film is bent to one the card makes, by `policy`, or is the card's own where nobody asks for one.
+    The length of a film is bent to one the card makes, by `policy`, or is the card's own where nobody asks for one; the
+    card may make fewer of one tier, or beside an input.
 
-    Raises `Fault` (bad_request) for a prompt longer than the card allows (field `prompt`), and for a length that would
-    have to be bent where `policy` forbids it (field `seconds`).
+    Raises `Fault` (bad_request) for a prompt longer than the card allows (field `prompt`), and for a length or a size
+    that would have to be bent where `policy` forbids it (field `seconds` or `size`).
     """
     too_long = _long_prompt(job, card)
     if too_long:

@@ -78,11 +78,12 @@ def judge(address: str) -> str | None:
     return None if number.is_global else "not public"
 
 
-def check_url(url: str, allow: frozenset[tuple[str, int]] = frozenset()) -> None:
+def check_url(url: str, allow: frozenset[tuple[str, int]] = frozenset(), *, at_home: bool = False) -> None:
     """Whether a URL may be asked for at all, before any name is looked up; raises `bad_request` with the reason.
 
-    `allow` holds (host, port) pairs that are exempt from the rules on ports and addresses. A host *name* passes here:
-    the addresses it stands for are judged when it is looked up.
+    `allow` holds (host, port) pairs that are exempt from the rules on ports and addresses, and so is a URL `at_home`:
+    the operator named its origin. A host *name* passes here: the addresses it stands for are judged when it is looked
+    up.
     """
     parts, port = _split(url)
     if parts.scheme not in _DEFAULT_PORTS:
@@ -91,7 +92,7 @@ def check_url(url: str, allow: frozenset[tuple[str, int]] = frozenset()) -> None
         raise refusal("it holds a user name")
     host = plain_host(parts.hostname or "")
     port = port if port is not None else _DEFAULT_PORTS[parts.scheme]
-    if (host, port) in allow:
+    if at_home or (host, port) in allow:
         return
     if port not in PORTS:
         raise refusal(f"port {port} is not fetched from")

@@ -8,10 +8,12 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from .faults import Fault
-from .types import Told
+from .types import Partial, Progress, Told
 
 End = TypeVar("End")
 Tell = Callable[[Told], None]
+# Previews are kept by their index for who listens late, these at most: no app asks for more than three.
+KEPT = 16
 
 
 class Running(Generic[End]):
@@ -21,13 +23,28 @@ class Running(Generic[End]):
     `listeners` is how many wait for it who would end it by hanging up.
     """
 
-    __slots__ = ("_bell", "_events", "_left", "_stopping", "_waiters", "listeners", "parked", "task")
+    __slots__ = (
+        "_answer",
+        "_bell",
+        "_events",
+        "_left",
+        "_newest",
+        "_stopping",
+        "_told",
+        "_waiters",
+        "listeners",
+        "parked",
+        "task",
+    )
 
     def __init__(self, work: Callable[[Tell], Awaitable[End]], parked: Callable[[], bool] = lambda: False) -> None:
-        self._events: list[Told] = []
+        self._told = 0
+        self._events: dict[int, Told] = {}  # by their numbers, in order
+        self._newest: dict[int | None, int] = {}  # index of a preview, None for progress -> number of the event
         self._bell: asyncio.Event | None = None  # most jobs have nobody who listens to what happens on the way
         self._stopping = False
         self._left = False
+        self._answer: tuple[End] | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self.parked = parked
         self.listeners = 0
@@ -35,8 +52,20 @@ class Running(Generic[End]):
         self.task.add_done_callback(self._over)
 
     def _tell(self, event: Told) -> None:
-        self._events.append(event)
+        if isinstance(event, Partial | Progress):
+            self._forget(event.index if isinstance(event, Partial) else None)
+        self._events[self._told] = event
+        self._told += 1
         self._ring()
+
+    def _forget(self, index: int | None) -> None:
+        """Make room for a newer one of its kind. A vendor may send what nobody listens to for as long as it likes."""
+        if index not in self._newest and len(self._newest) == KEPT:
+            index_of_oldest = next(iter(self._newest))
+            del self._events[self._newest.pop(index_of_oldest)]
+        if index in self._newest:
+            del self._events[self._newest.pop(index)]
+        self._newest[index] = self._told
 
     def _ring(self) -> None:
         bell, self._bell = self._bell, None
@@ -48,10 +77,12 @@ class Running(Generic[End]):
 
         `Fault` gone when it was cancelled, down when this process is being stopped and another one goes on with it.
         """
-        if not self.task.done() and not self._left:
+        if not self.task.done() and not self._left and self._answer is None:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
+        if self._answer is not None:
+            return self._answer[0]
         if self.task.done() and not self.task.cancelled():
             return self.task.result()
         if self._stopping:
@@ -69,6 +100,12 @@ class Running(Generic[End]):
             if not waiter.done():
                 waiter.set_result(None)
 
+    def answer(self, end: End) -> None:
+        """What it came to, for whoever waits: what is left to do of it is nobody's to wait for."""
+        self._answer = (end,)
+        self._ring()
+        self._wake()
+
     def let_go(self) -> None:
         """Nobody is to wait for it any more, though what is out is still waited for."""
         self._left = True
@@ -81,15 +118,18 @@ class Running(Generic[End]):
         self.task.cancel()
 
     async def events(self) -> AsyncIterator[Told]:
-        """Every event from the first on, whenever one starts to listen; ends when the job does."""
+        """The story from its first event on, whenever one starts to listen; ends when the job does.
+
+        Of each preview, and of progress, only the newest is told to whoever was not there for the earlier ones.
+        """
         seen = 0
         while True:
-            while seen < len(self._events):
-                yield self._events[seen]
-                seen += 1
-            if self.task.done() or self._left:
+            while seen < self._told:
+                seen, event = next((number + 1, event) for number, event in self._events.items() if number >= seen)
+                yield event
+            if self.task.done() or self._left or self._answer is not None:
                 return
-            if seen == len(self._events):
+            if seen == self._told:
                 bell = self._bell = self._bell or asyncio.Event()
                 await bell.wait()
 
@@ -116,6 +156,12 @@ class Jobs(Generic[End]):
 
     def find(self, id: str) -> Running[End] | None:
         return self._running.get(id)
+
+    def answer(self, id: str, end: End) -> None:
+        """Whoever waits for a job gets what it came to, while that is still to be written down."""
+        running = self._running.get(id)
+        if running is not None:
+            running.answer(end)
 
     def __len__(self) -> int:
         return len(self._running)

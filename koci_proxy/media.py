@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from .types import PIECE, Media
 
@@ -41,6 +42,8 @@ _TO_STANDARD = str.maketrans("-_", "+/", " \t\r\n")
 # A JPEG's start-of-frame markers hold its pixels; C4, C8 and CC in their midst are tables (ITU T.81, table B.1).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
+_SCAN = 0xDA  # behind this one the pixels stand
+_ENDS: Mapping[str, bytes] = {"image/png": b"IEND", "image/jpeg": b"\xff\xd9"}
 _FTYP_MIMES: Mapping[bytes, str] = {
     b"avif": "image/avif",
     b"avis": "image/avif",
@@ -94,6 +97,25 @@ def sniff(head: bytes) -> Looks:
 
 def is_film(media: Media) -> bool:
     return (media.mime or "").startswith("video/")
+
+
+def breaks_off(media: Media) -> bool:
+    """Whether a PNG or JPEG that we hold has no end. Behind its end there may be more, as a phone's short film."""
+    end = _ENDS.get(media.mime or "")
+    if media.data is None or end is None:
+        return False
+    pieces = media.data.pieces()
+    head = next(pieces, b"")
+    # The small copy among a camera's notes has an end of its own.
+    first = _jpeg_walk(head, {_SCAN}) if media.mime == "image/jpeg" else 0
+    at, before = 0, b""
+    for piece in chain([head], pieces):
+        content = before + piece
+        if content.find(end, max(first - at, 0)) >= 0:
+            return False
+        before = content[1 - len(end) :]
+        at += len(content) - len(before)
+    return True
 
 
 def is_data_uri(text: str) -> bool:
@@ -163,22 +185,26 @@ def _little(head: bytes, first: int, second: int, length: int) -> tuple[int, int
 
 
 def _jpeg_pixels(head: bytes) -> tuple[int, int]:
-    """Walks from marker to marker, each with its length, up to the first frame."""
+    at = _jpeg_walk(head, _FRAMES | {_SCAN})
+    marker = head[at : at + 2]
+    if len(marker) < 2 or marker[0] != 0xFF or marker[1] not in _FRAMES:
+        return 0, 0
+    height, width = _big(head, at + 5, at + 7, 2)
+    return width, height
+
+
+def _jpeg_walk(head: bytes, wanted: Collection[int]) -> int:
+    """Walks from marker to marker, each with its length, to where the first that is wanted stands; to where it can be
+    at the earliest, if the head ends before."""
     at = 2
-    while at + 4 <= len(head) and head[at] == 0xFF:
-        marker = head[at + 1]
-        if marker == 0xFF:  # a fill byte
+    while at + 4 <= len(head) and head[at] == 0xFF and head[at + 1] not in wanted:
+        if head[at + 1] == 0xFF:  # a fill byte
             at += 1
-        elif marker in _BARE_MARKERS:
+        elif head[at + 1] in _BARE_MARKERS:
             at += 2
-        elif marker in _FRAMES:
-            height, width = _big(head, at + 5, at + 7, 2)
-            return width, height
-        elif marker == 0xDA:  # pixels follow: no frame came
-            break
         else:
             at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
-    return 0, 0
+    return at
 
 
 def _webp_pixels(head: bytes) -> tuple[int, int]:

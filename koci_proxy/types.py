@@ -118,11 +118,12 @@ class Job:
 
     `roles` says what each of the `inputs` is to a film, in the same order; empty, all are references. `options` are the
     app's extra words in its own `dialect`; they reach a vendor that speaks it, else they are noted as left out.
-    `partials` is how many previews a stream asks for. `thumbnails` asks for a small copy of each picture. `notes`
-    grow on the way to the vendor: what was renamed, bent, defaulted or left out. Options whose name begins with `_` are
-    a dialect's notes to itself: how to render the answer, what a conversation was; `_lost` lists what of that a vendor
-    that does not speak it never hears, as [field, what it is]. `places` are the app's own names of
-    the `inputs`, in the same order, where they stand in several places of a body.
+    `up_to` is the most pictures that one call may come to where the model decides how many; None where it makes what it
+    is asked for. `partials` is how many previews a stream asks for. `thumbnails` asks for a small copy of each picture.
+    `notes` grow on the way to the vendor: what was renamed, bent, defaulted or left out. Options whose name begins with
+    `_` are a dialect's notes to itself: how to render the answer, what a conversation was; `_lost` lists what of that a
+    vendor that does not speak it never hears, as [field, what it is]. `places` are the app's own names of the `inputs`,
+    in the same order, where they stand in several places of a body.
     """
 
     model: str
@@ -132,6 +133,7 @@ class Job:
     roles: tuple[Role, ...] = ()
     mask: Media | None = None
     n: int = 1
+    up_to: int | None = None
     size: Size = AUTO
     quality: str | None = None
     format: str | None = None
@@ -148,6 +150,11 @@ class Job:
     thumbnails: bool = False
     notes: tuple[Note, ...] = ()
     places: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def most(self) -> int:
+        """How many pictures may come of it, and are to be paid for: `n`, or a set for each of them."""
+        return self.n * (self.up_to or 1)
 
 
 @dataclass(frozen=True, slots=True)

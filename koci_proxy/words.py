@@ -14,6 +14,8 @@ from .faults import KINDS, Fault
 from .wire import Json, Raw, Reply
 
 LONGEST = 300
+# A shorter key would black out half of every message.
+SHORTEST = 4
 
 _CUTS = (
     (re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,[\w+/=-]*"), "(picture)"),
@@ -80,6 +82,30 @@ def harmless(words: Any) -> str:
 def _cut(text: str) -> str:
     for pattern, instead in _CUTS:
         text = pattern.sub(instead, text)
+    return text
+
+
+def unsaid(value: Any, secret: str, host: str) -> Any:
+    """A vendor's words, or whatever holds some, without our key and its own host: `harmless` goes by looks alone."""
+    match value:
+        case str():
+            return _without(_without(value, secret, "", "(key)"), host, r"(?::\d+)?(?:/\S*)?", "(host)")
+        case Mapping():
+            return {name: unsaid(each, secret, host) for name, each in value.items()}
+        case list() | tuple():
+            return type(value)(unsaid(each, secret, host) for each in value)
+    return value
+
+
+def _without(text: str, known: str, more: str, instead: str) -> str:
+    """A text without what is known and `more` behind it, without what `harmless` leaves of it, and without its
+    beginning, where a text was cut off in it."""
+    edge = r"\b" if known.isalpha() else ""  # a container's name, or `none` for a key, is part of other words too
+    for spelled in (each for each in (known, harmless(known)) if len(each) >= SHORTEST):
+        text = re.sub(edge + re.escape(spelled) + edge + more, instead, text, flags=re.I)
+        lengths = range(len(spelled) - 1, SHORTEST - 1, -1) if text.endswith("…") else ()
+        cut = next((length for length in lengths if text.endswith(f"{spelled[:length]}…")), None)
+        text = text if cut is None else f"{text[: -cut - 1]}{instead}…"
     return text
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from koci_proxy.blame import default_kind, duration, judge, retry_after, retry_delay
 from koci_proxy.facts import FaultRule
-from koci_proxy.faults import KINDS
+from koci_proxy.faults import KINDS, Fault
+from koci_proxy.words import retry_headers
 
 NOW = 1_792_000_000.0
 
@@ -98,6 +102,12 @@ def test_every_status_has_a_kind() -> None:
         ({"retry-after": "Wed, 14 Oct 2020 17:48:00 GMT"}, None),
         ({"retry-after": "0"}, None),
         ({"retry-after": "-5"}, None),
+        ({"retry-after": "86400"}, 86_400.0),
+        ({"retry-after": "86401"}, 86_400.0),
+        ({"retry-after": "9" * 300}, 86_400.0),
+        ({"retry-after": "1e400"}, None),
+        ({"retry-after-ms": "9" * 20}, 86_400.0),
+        ({"retry-after": "Fri, 14 Oct 2126 17:48:00 GMT"}, 86_400.0),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "tomorrow"}, None),
@@ -116,6 +126,14 @@ def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
         ("6m0s", 360.0),
         ("1h2m3s", 3723.0),
         ("250ms", 0.25),
+        ("9" * 400 + "s", None),
+        ("9" * 308 + "h", None),
+        ("1s" + "9" * 309 + "ms", None),
+        ("1e400s", None),
+        ("NaNs", None),
+        ("nan", None),
+        ("inf", None),
+        ("-3s", None),
         ("12", None),
         ("", None),
         ("s", None),
@@ -132,6 +150,9 @@ def test_duration(text: Any, expected: float | None) -> None:
     [
         ({"error": {"details": [{"reason": "x"}, {"retryDelay": "31s"}]}}, 31.0),
         ({"error": {"details": [{"retryDelay": "0s"}]}}, None),
+        ({"error": {"details": [{"retryDelay": "25h"}]}}, 86_400.0),
+        ({"error": {"details": [{"retryDelay": "9" * 400 + "s"}]}}, None),
+        ({"error": {"details": [{"retryDelay": "9" * 400 + "s"}, {"retryDelay": "3s"}]}}, 3.0),
         ({"error": {"details": "none"}}, None),
         ({"error": "text"}, None),
         ([], None),
@@ -140,3 +161,18 @@ def test_duration(text: Any, expected: float | None) -> None:
 )
 def test_retry_delay(body: Any, expected: float | None) -> None:
     assert retry_delay(body) == expected
+
+
+DIGITS = st.builds(lambda digit, length: digit * length, st.sampled_from("0159"), st.integers(1, 500))
+LENGTHS = st.lists(st.tuples(DIGITS, st.sampled_from(["ms", "h", "m", "s"])), min_size=1, max_size=3)
+
+
+@given(LENGTHS.map(lambda parts: "".join(number + unit for number, unit in parts)) | st.text(max_size=9))
+def test_whatever_a_vendor_asks_for_can_be_told_to_an_app(text: str) -> None:
+    """A number that no number holds once broke the answer that was to tell of it."""
+    seconds = duration(text)
+    assert seconds is None or 0 <= seconds < math.inf
+    asked = [retry_delay({"error": {"details": [{"retryDelay": text}]}}), retry_after({"retry-after": text}, NOW)]
+    for wait in asked:
+        assert wait is None or 0 < wait <= 86_400
+        assert int(retry_headers(Fault("key_busy", "", retry_after=wait)).get("retry-after", 1)) <= 86_400

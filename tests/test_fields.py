@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, linked, picture, pixels_of, received, respelled, size_words
+from koci_proxy.fields import Fields, linked, picture, pixels_of, received, respelled, size_words, slipped
 from koci_proxy.media import from_bytes
 from koci_proxy.types import AUTO, Media, Size
 from koci_proxy.wire import Json, base64, data_uri, url
@@ -20,6 +20,29 @@ def test_null_is_absent_and_the_rest_is_left_over() -> None:
     assert fields.text("a") is None
     assert fields.text("b") == "x"
     assert fields.rest() == {"c": [1]}
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("aspect_ration", "aspect_ratio"),
+        ("aspectRatio", "aspect_ratio"),
+        ("ASPECT_RATIO", "aspect_ratio"),
+        ("image", "images"),
+        ("aspect_ratio_mode", None),
+        ("moderation", None),
+        ("aspect_ratio", None),
+        ("aspect_ration" * 5, None),
+    ],
+)
+def test_what_looks_like_a_name_that_was_asked_for(name: str, right: str | None) -> None:
+    fields = Fields({name: 1, "_imagess": 1}, "body")
+    assert fields.slips() == {}
+    if name != "aspect_ratio":
+        fields.text("aspect_ratio")
+    fields.take("images")
+    assert fields.slips() == ({f"body.{name}": right} if right else {})
+    assert slipped(fields, fields) == ({"_slips": fields.slips()} if right else {})
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,14 @@ MANY: tuple[Role, ...] = ("reference", "reference", "reference", "reference")
 MP4 = Media(url="https://example.com/a.mp4", mime="video/mp4")
 
 
+# 1080p comes with one length alone, as does what is not made of words or a first frame.
+PICKY = replace(
+    CARD,
+    size=replace(CARD.size, tiers=("720p", "1080p"), table={**TABLE, "1080p": {"16:9": (1920, 1080)}}),
+    lengths={"1080p": ("8",), "reference": ("6", "8"), "last": ("8",)},
+)
+
+
 def film(*given: Role, **changes: Any) -> Job:
     inputs = tuple(MP4 if role == "video" else PNG for role in given)
     return replace(JOB, inputs=inputs, roles=given, **changes)
@@ -103,6 +111,58 @@ def test_the_transform_bends_length_and_size_by_one_policy() -> None:
     fitted = Plugin().on_target(job, target, "nearest")
     assert (fitted.seconds, str(fitted.size)) == (4.0, "720p 16:9")
     assert [note.what for note in fitted.notes] == ["bent", "defaulted", "bent"]
+
+
+@pytest.mark.parametrize(
+    ("job", "policy", "made", "note"),
+    [
+        (film(size=sizes.parse("720p"), seconds=4.0), "nearest", 4.0, None),
+        (film(size=sizes.parse("1080p"), seconds=4.0), "nearest", 8.0, "bent (4 → 8; one of 8 with 1080p)"),
+        (film(size=sizes.parse("1920x1080"), seconds=6.0), "cover", 8.0, "bent (6 → 8; one of 8 with 1080p)"),
+        (film(size=sizes.parse("1080p 9:16"), seconds=4.0), "nearest", 4.0, None),
+        (film(size=sizes.parse("4K"), seconds=4), "nearest", 8.0, "bent (4 → 8; one of 8 with 1080p)"),
+        (film(size=sizes.parse("1080p"), seconds=8.0), "exact", 8.0, None),
+        (film("first", seconds=4.0), "exact", 4.0, None),
+        (film("first", "last", seconds=4.0), "nearest", 8.0, "bent (4 → 8; one of 8 with a last frame)"),
+        (film("reference", "reference", seconds=4.0), "nearest", 6.0, "bent (4 → 6; one of 6, 8 with references)"),
+        (
+            film("reference", size=sizes.parse("1080p"), seconds=6.0),
+            "nearest",
+            8.0,
+            "bent (6 → 8; one of 8 with 1080p and references)",
+        ),
+        (film(size=sizes.parse("1080p")), "exact", 8.0, "defaulted (8)"),
+    ],
+)
+def test_fewer_lengths_of_a_tier_or_beside_an_input(
+    job: Job, policy: sizes.Policy, made: float, note: str | None
+) -> None:
+    fitted = fit(job, PICKY, policy)
+    assert fitted.seconds == length(job, PICKY, policy) == made
+    assert [str(each) for each in fitted.notes] == ([f"seconds: {note}"] if note else [])
+    assert refusal(job, PICKY, policy) is None
+
+
+def test_a_default_that_goes_with_no_such_tier_gives_way() -> None:
+    short = replace(PICKY, seconds=4.0)
+    [note] = fit(replace(JOB, size=sizes.parse("1080p")), short, "exact").notes
+    assert str(note) == "seconds: defaulted (8 with 1080p)"
+    assert length(replace(JOB, size=sizes.parse("720p")), short) == 4.0
+
+
+@pytest.mark.parametrize("wire", ["tier_ratio", "pixels", "ratio"])
+def test_the_tier_of_every_wire_is_known(wire: Any) -> None:
+    rules = replace(PICKY.size, wire=wire, default_tier="1080p", tiers=("1080p", "720p"))
+    card = replace(PICKY, size=rules)
+    assert length(replace(JOB, size=sizes.parse("1920x1080"), seconds=4.0), card) == 8.0
+    assert length(replace(JOB, seconds=4.0), card) == 8.0
+
+
+def test_an_exact_house_says_which_length_goes_with_a_tier() -> None:
+    fault = refusal(replace(JOB, size=sizes.parse("1080p"), seconds=4.0), PICKY, "exact")
+    assert fault is not None
+    assert (fault.kind, fault.field) == ("bad_request", "seconds")
+    assert fault.message == "this model does not make 4 seconds with 1080p; allowed: 8; the nearest is 8"
 
 
 @pytest.mark.parametrize(

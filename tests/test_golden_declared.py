@@ -58,7 +58,7 @@ class Talk:
         try:
             outcome: Result | Ticket = VENDOR.decode(reply, self.job, self.target)
         except Fault as fault:
-            raise exchange.verdict(fault, reply, self.provider) from fault
+            raise exchange.verdict(fault, reply, self.provider, "") from fault
         return outcome
 
     def result(self) -> Result:

@@ -8,12 +8,16 @@ import pytest
 
 from koci_proxy.faults import Fault
 from koci_proxy.jobs import Jobs, Tell
-from koci_proxy.types import Progress, Told
+from koci_proxy.types import Made, Media, Partial, Progress, Told
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_every_listener_hears_the_whole_story() -> None:
+def picture(number: int) -> Media:
+    return Media(url=f"https://img.example.com/{number}")
+
+
+async def test_every_listener_hears_what_is_new() -> None:
     go = asyncio.Event()
 
     async def work(tell: Tell) -> str:
@@ -34,7 +38,49 @@ async def test_every_listener_hears_the_whole_story() -> None:
     assert await running.end() == "done"
     assert await early == [Progress(1), Progress(2)]
     assert [event async for event in late_start] == [Progress(2)]
-    assert await listen() == [Progress(1), Progress(2)]
+    assert await listen() == [Progress(2)]
+
+
+async def test_what_a_newer_one_has_replaced_is_kept_for_nobody() -> None:
+    """Previews lie in files, and a vendor may send them for as long as it likes. What is done stays."""
+    go, heard = asyncio.Event(), asyncio.Event()
+    story: list[Told] = [Partial(picture(1), 0), Made(picture(2), 0), Progress(1), Partial(picture(3), 1)]
+    newer: list[Told] = [Partial(picture(4), 0), Made(picture(5), 1), Progress(2), Made(picture(6), 1)]
+
+    async def work(tell: Tell) -> str:
+        for event in [Partial(picture(0), 0), *story]:
+            tell(event)
+        await go.wait()
+        for event in newer:
+            tell(event)
+        heard.set()
+        return "done"
+
+    running = Jobs[str]().start("a", work)
+    half_way = running.events()
+    assert await anext(half_way) == story[0]
+    assert await anext(half_way) == story[1]
+    go.set()
+    await heard.wait()
+    kept = [story[1], story[3], *newer]
+    assert [event async for event in running.events()] == kept
+    assert [event async for event in half_way] == kept[1:]
+
+
+async def test_previews_of_many_pictures_are_not_kept_without_end() -> None:
+    async def work(tell: Tell) -> str:
+        tell(Made(picture(0), 0))
+        for index in range(1000):
+            tell(Partial(picture(index), index))
+            tell(Progress(index / 10))
+        return "done"
+
+    running = Jobs[str]().start("a", work)
+    await running.end()
+    made, *previews, progress = [event async for event in running.events()]
+    assert (made, progress) == (Made(picture(0), 0), Progress(99.9))
+    assert previews == [Partial(picture(index), index) for index in range(1000 - len(previews), 1000)]
+    assert 3 < len(previews) < 20
 
 
 async def test_a_listener_that_goes_away_does_not_end_the_job() -> None:

@@ -9,8 +9,8 @@ import struct
 import pytest
 from PIL import Image
 
-from koci_proxy.media import EXTENSIONS, Bytes, Looks, from_base64, from_bytes, is_data_uri, of, sniff
-from koci_proxy.types import Media
+from koci_proxy.media import EXTENSIONS, Bytes, Looks, breaks_off, from_base64, from_bytes, is_data_uri, of, sniff
+from koci_proxy.types import PIECE, Media
 
 RAW = b"\x89PNG\r\n\x1a\n" + b"\xfb\xff\xfe\xff" * 5
 STANDARD = base64.b64encode(RAW).decode()
@@ -72,6 +72,35 @@ def test_every_cut_head_gives_an_answer(form: str) -> None:
 )
 def test_heads(head: bytes, looks: Looks) -> None:
     assert sniff(head) == looks
+
+
+JPEG = io.BytesIO()
+Image.new("RGB", (64, 48), "red").save(JPEG, "JPEG")
+PNG = io.BytesIO()
+Image.new("RGB", (64, 48), "red").save(PNG, "PNG")
+
+
+@pytest.mark.parametrize(("whole", "end"), [(JPEG.getvalue(), 2), (PNG.getvalue(), 8)], ids=["image/jpeg", "image/png"])
+@pytest.mark.parametrize("more", [0, 1, PIECE - 3, PIECE - 2, PIECE - 1, PIECE, 3 * PIECE])
+def test_a_picture_without_its_end_breaks_off(whole: bytes, end: int, more: int) -> None:
+    """Wherever the end lies: also over the edge of two pieces."""
+    body, tail = whole[:-end], whole[-end:]
+    filled = body + b"\0" * max(more - len(body), 0)
+    assert breaks_off(from_bytes(filled))
+    assert not breaks_off(from_bytes(filled + tail))
+    assert not breaks_off(from_bytes(filled + tail + b"\0" * 2 * PIECE))
+
+
+def test_the_end_of_a_small_copy_is_not_the_end_of_the_picture() -> None:
+    notes = b"Exif\0\0" + JPEG.getvalue()
+    noted = b"\xff\xd8\xff\xe1" + struct.pack(">H", len(notes) + 2) + notes + JPEG.getvalue()[2:]
+    assert not breaks_off(from_bytes(noted))
+    assert breaks_off(from_bytes(noted[:-2]))
+
+
+@pytest.mark.parametrize("media", [Media(url="https://x.example/a.png"), Media(Bytes(b"x"), mime="image/webp")])
+def test_of_what_has_no_known_end_nobody_says_so(media: Media) -> None:
+    assert not breaks_off(media)
 
 
 def test_every_known_type_has_an_ending() -> None:

@@ -74,6 +74,10 @@ FILMS = {"480p": 2, "720p": 4, "1080p": 8}
         ({"second": 10}, "auto", 8.0, 1, 80000),
         ({"second": "0.001"}, "auto", 0.5, 1, 1),
         (0.1, "auto", None, 3, 300),
+        ("1 + 1.5*megapixels", "auto", None, 1, 26166),
+        ("1 + 1.5*megapixels", "16:9", None, 1, 26166),
+        ("1 + 1.5*min(megapixels, 4.2)", "auto", None, 1, 7300),
+        ("1 + 1.5*min(megapixels, 4.2)", "2048x2048", None, 1, 7292),
         (4, "auto", None, 0, 0),
     ],
 )

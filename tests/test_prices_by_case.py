@@ -233,6 +233,11 @@ TIERS = {"1K": 4, "2K": 8, "4K": 16}
         (RISING, job("4K", images=1, quality="hd"), pictures((512, 512)), 4000),
         ("2*megapixels", job("auto", n=2), pictures((1000, 500), (1000, 1000)), 3000),
         ("2*megapixels", job("1000x500"), pictures((1000, 1000)), 1000),
+        (4, job("1K"), pictures(*[(1024, 1024)] * 3), 4000),
+        (4, job("1K", up_to=6), pictures(*[(1024, 1024)] * 3), 12000),
+        (4, job("1K", up_to=6), pictures(*[(1024, 1024)] * 7), 24000),
+        (4, job("1K", up_to=6, n=2), pictures(*[(1024, 1024)] * 13), 48000),
+        ({"picture": 4, "reference": 1}, job("1K", up_to=6, images=2), pictures(*[(1024, 1024)] * 2), 10000),
         ({"second": 10}, job(task="video", seconds=8.0), [Media(key="k", seconds=7.25)], 72500),
         ({"second": 10}, job(task="video", seconds=8.0), [Media(key="k", seconds=8.04)], 80000),
         ({"second": 10}, job(task="video", seconds=8.0), [Media(key="k")], 80000),
@@ -275,11 +280,14 @@ PRICES = st.one_of(
     SIMPLE, st.builds(lambda cases, last: [*cases, last], st.lists(CASE, min_size=1, max_size=3), SIMPLE)
 )
 JOBS = st.builds(
-    lambda size, task, quality, n, images: job(size, task=task, quality=quality, n=n, images=images, seconds=5.0),
+    lambda size, task, quality, n, up_to, images: job(
+        size, task=task, quality=quality, n=n, up_to=up_to, images=images, seconds=5.0
+    ),
     st.sampled_from(["auto", "1K", "2K 16:9", "720p", "1000x500", "5000x5000", "16:9"]),
     st.sampled_from(["generate", "edit", "video"]),
     st.sampled_from([None, "low", "high", "auto", "hd"]),
     st.integers(1, 4),
+    st.sampled_from([None, None, 1, 3]),
     st.integers(0, 3),
 )
 EDGE = st.integers(1, 8000)
@@ -296,7 +304,7 @@ MEDIA = st.lists(PIECE, max_size=5)
 @given(PRICES, JOBS, MEDIA)
 def test_what_came_never_costs_more_than_was_held(written: Any, asked: Job, media: list[Media]) -> None:
     price = parse(written)
-    most = of(price, asked, asked.n)
+    most = of(price, asked, asked.most)
     cost = came(price, asked, media)
     assert 0 <= cost <= most
     assert cost <= came(price, asked, [*media, PICTURE])

@@ -15,6 +15,7 @@ from koci_proxy.words import (
     no_such_path,
     public_code,
     retry_headers,
+    unsaid,
 )
 
 KEEP = [
@@ -67,6 +68,45 @@ def test_long_words_are_cut_and_lines_joined() -> None:
     assert len(harmless("word " * 1000)) == 300
     assert len(harmless("word " * 1_000_000)) == 300
     assert harmless(None) == harmless({"a": 1}) == ""
+
+
+KEY, HOST = "kkt_live_51Mz9aBcDe", "img-gw.relay.run"
+HALVES = "0123456789abcdef0123456789abcdef.AbCdEf0123456789"  # `harmless` knows the first half of it as a key
+HALF_HOST = "api.me.relay.run"  # and the beginning of this as a host
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "host", "left"),
+    [
+        (
+            f"Invalid token {KEY} for group vip at https://{HOST}/x node {HOST}",
+            *(KEY, HOST),
+            "Invalid token (key) for group vip at (link) node (host)",
+        ),
+        (f"key%3D{KEY}%26, Key={KEY.upper()}", KEY, HOST, "key%3D(key)%26, Key=(key)"),
+        (f"no route to eu.{HOST.upper()}:8443/v1?a=b now", KEY, HOST, "no route to eu.(host) now"),
+        (f"bad {HALVES}", HALVES, HOST, "bad (key)"),
+        (f"see {HALF_HOST}:8443", KEY, HALF_HOST, "see (host)"),
+        ("word " * 58 + KEY, KEY, HOST, "word " * 58 + "(key)…"),
+        ("word " * 58 + HOST, KEY, HOST, "word " * 58 + "(host)…"),
+        (
+            "none: the relay race, relay:8080/x, nonetheless",
+            "none",
+            "relay",
+            "(key): the (host) race, (host) nonetheless",
+        ),
+        ("as it was", "", "", "as it was"),
+        ("as it was", " " * 5, "", "as it was"),
+        ("as it was", "it", "as", "as it was"),
+    ],
+)
+def test_our_key_and_its_host_are_known_however_they_look(words: str, key: str, host: str, left: str) -> None:
+    assert unsaid(harmless(words), key, host) == left
+
+
+def test_a_tree_of_words() -> None:
+    told = {"a": [f"x {KEY}", 3, None], "b": ({"c": HOST},)}
+    assert unsaid(told, KEY, HOST) == {"a": ["x (key)", 3, None], "b": ({"c": "(host)"},)}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind].blame in ("key", "upstream")])

@@ -44,6 +44,7 @@ FIELDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "platforms": ((list,), "an array of names"),
     "limits": ((dict,), "an object"),
     "unlimit": ((bool,), "true"),
+    "force": ((bool,), "true or false"),
     "expires_at": ((str, int, Decimal), "a time such as 30d or 2027-01-31, or Unix seconds"),
     "overlap": ((str, int, Decimal), "a time such as 1h, or seconds"),
     **dict.fromkeys(("credits", "top_up", "adjust"), ((str, int, Decimal), "a number of credits")),
@@ -122,9 +123,11 @@ class Keys:
         return await self._told(row.id)
 
     async def rotated(self, request: Request) -> Response:
-        overlap = (await _body(request, "overlap")).get("overlap")
+        given = await _body(request, "overlap", "force")
+        overlap, force = given.get("overlap"), given.get("force") is True
         row = await _meant(self._callers, request)
-        plain, _ = await self._callers.rotate(row.id, terms.span(OVERLAP if overlap is None else overlap, "overlap"))
+        seconds = terms.span(OVERLAP if overlap is None else overlap, "overlap")
+        plain, _ = await self._callers.rotate(row.id, seconds, force=force)
         return await self._told(row.id, plain)
 
     async def _told(self, id: str, plain: str | None = None, status: int = 200) -> Response:

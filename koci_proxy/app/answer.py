@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -12,8 +13,10 @@ from .. import address, jsonstream
 from ..engine import Served
 from ..engine.exchange import write
 from ..faults import Fault
-from ..types import Note, Size
-from ..wire import Frame, Reply
+from ..fields import said_late
+from ..malformed import Malformed
+from ..types import Note, Result, Size
+from ..wire import Frame, Json, Reply
 from ..written import joined
 
 log = logging.getLogger("koci_proxy.jobs")
@@ -65,6 +68,14 @@ async def begin_json(send: Send, headers: Mapping[str, str]) -> None:
     """The head of a JSON answer whose body is not known yet."""
     every = {"content-type": "application/json", "cache-control": "no-store", **headers}
     await send({"type": "http.response.start", "status": 200, "headers": encode(every)})
+
+
+def late(answer: Reply, result: Result) -> Reply:
+    """The answer to a wish whose head has gone out: what its headers would have said stands in the body, but for what
+    the dialect has a field for."""
+    if not isinstance(answer.body, Json) or not isinstance(answer.body.value, Mapping):
+        return answer
+    return replace(answer, body=Json({**said_late(result), **answer.body.value}))
 
 
 async def end_json(send: Send, answer: Reply) -> int:
@@ -150,6 +161,12 @@ def noted(notes: Iterable[Note]) -> dict[str, str]:
     """The header that holds every note, none where there is none."""
     told = "; ".join(str(note) for note in notes)
     return {"x-koci-notes": told} if told else {}
+
+
+def parted(fault: Fault, headers: Mapping[str, str]) -> Fault:
+    """A body that cannot be read, with the part at fault where it is a form: of JSON nobody can say which key it is."""
+    flaw, is_form = fault.__cause__, headers.get("content-type", "").lower().startswith("multipart/")
+    return fault.changed(field=flaw.field) if is_form and isinstance(flaw, Malformed) else fault
 
 
 def shown(fault: Fault, id: str) -> Fault:

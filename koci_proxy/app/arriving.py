@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any, cast
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -13,6 +14,22 @@ from .intake import Message
 
 _HIGH = 3 * STEP
 """Bytes of a body that wait for their reader before the socket is told to stop."""
+
+_BEHIND = 64
+"""Requests that may wait behind one that is not answered. Each takes hundreds of times the memory of its bytes."""
+
+HEAD = 65_536
+"""Bytes that the URL and the headers of a request may have together, its trailers among them."""
+
+HEAD_SECONDS = 30.0
+"""Seconds in which a head must have come whole, from the opening of the connection or from its own first byte on."""
+
+SILENCE = 60.0
+"""Seconds between two pieces of a body that can be taken in."""
+
+LINGER = 5.0
+"""Seconds in which whoever was refused may go on sending. A socket closed over unread bytes is reset, and the app would
+see that in place of the answer."""
 
 
 class Arriving(asyncio.BufferedProtocol):
@@ -39,7 +56,8 @@ class Arriving(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._http.connection_made(self._transport)
-        self._flow = self._http.flow = _Flow(self._transport, self._turns)
+        self._flow = self._http.flow = _Flow(self._transport, self._turns, self._http.loop)
+        self._http.watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._http.connection_lost(exc)
@@ -52,16 +70,19 @@ class Arriving(asyncio.BufferedProtocol):
 
 
 class _Flow(FlowControl):
-    """Goes on to read a body when its turn comes."""
+    """Goes on to read a body when its turn comes. `since` is when the other side was last asked for more."""
 
-    def __init__(self, transport: asyncio.Transport, turns: Turns) -> None:
+    def __init__(self, transport: asyncio.Transport, turns: Turns, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(transport)
+        self._clock = loop.time
+        self.since = self._clock()
         self._is_writable_event = _Bell(rung=True)  # type: ignore[assignment]
         self.eager = False  # has its turn to read much at once, until something has come
         self._turns = turns
         self._waits = False
 
     def resume_reading(self) -> None:
+        self.since = self._clock()
         if self.read_paused and not self._waits:
             self._waits = True
             self._turns.wait(self._go_on)
@@ -72,32 +93,133 @@ class _Flow(FlowControl):
 
 
 class _Http(HttpToolsProtocol):
-    """uvicorn's own would string a body's pieces together, and copy them once more to hand them on.
+    """uvicorn's own would string a body's pieces together, and copy them once more to hand them on; and it would wait
+    for ever for the end of a head, of any length.
 
     Calls wait by the thousand, and each of its queues and events takes 600 bytes while there is nothing in it.
     """
 
+    flow: _Flow
+
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.pipeline = _Line()  # type: ignore[assignment]
+        self.url, self.headers = b"", []
+        self._loose = 0  # bytes since the piece in which a head or a body got on
+        self._open = False  # a body is coming
+        self._deaf = False  # was refused
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self) -> None:
+        """From here on heads and bodies have their time. One timer does for a connection: it looks what is due."""
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        if self.timeout_keep_alive_task is not None:  # it ends with this first byte of a head, and we take over
+            self.flow.since = self.loop.time()
+        self._loose += len(data)
+        super().data_received(data)
+        if self._loose > HEAD:
+            self._weigh()
 
     def on_headers_complete(self) -> None:
+        if self._loose > HEAD:
+            self._weigh(whole=True)
+        if len(self.pipeline) >= _BEHIND:
+            self._refuse(429, "too many requests wait behind one another")
+        if self._deaf:
+            raise ValueError("the parser need not go on")
         super().on_headers_complete()
+        self._open, self._loose, self.flow.since = True, 0, self.loop.time()
         self.cycle.message_event = _Bell()  # type: ignore[assignment]
         self._body = _Body(self.cycle)
         self.cycle.receive = self._body.receive  # type: ignore[assignment,method-assign]
 
     def on_body(self, body: bytes) -> None:
+        self._loose = 0
         if self.cycle.response_complete:
             return
         if self._body.take(body) > _HIGH:
             self.flow.pause_reading()
         self.cycle.message_event.set()
 
+    def on_message_complete(self) -> None:
+        self._open, self._loose = False, 0
+        super().on_message_complete()
+
     def on_response_complete(self) -> None:
         if self.cycle.response_complete:  # else it is an earlier one that was answered
             self._body.forget()
         super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, msg)
+
+    def _weigh(self, *, whole: bool = False) -> None:
+        """Refuse a head that is too long. The parser keeps a line to itself until it has come whole: until the head
+        has, more than a piece beyond the bound is too long, whatever is known of it.
+        """
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if len(self.url) > HEAD:
+            self._refuse(414, f"the URL is longer than {HEAD >> 10} KB, the limit here")
+        elif size > HEAD or (not whole and self._loose > HEAD + STEP):
+            self._refuse(431, f"the head of the request is larger than {HEAD >> 10} KB, the limit here")
+
+    def _look(self) -> None:
+        """Whether the other side has been silent for too long; else look again when it could have been."""
+        limit = SILENCE if self._open else HEAD_SECONDS
+        now = self.loop.time()
+        due = (self.flow.since if self._waits() else now) + limit
+        if due - now > 0.001:
+            self._timer = self.loop.call_later(due - now, self._look)
+        elif self._open or self._loose:
+            self._refuse(408, f"no more of the request came within {limit:g} s")
+        else:  # opened, and never used
+            self.transport.close()
+
+    def _waits(self) -> bool:
+        """Whether it is the other side's turn, and no clock of uvicorn's runs against it."""
+        if self._open:
+            return not (self.flow.read_paused or self.cycle.waiting_for_100_continue)
+        return self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete)
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer with what is wrong, and close. Nothing that comes from here on is read."""
+        if self._deaf or self.transport.is_closing():
+            return
+        self._deaf = True
+        self._stop_clock()
+        if self._mute():
+            self.transport.close()
+            return
+        if self.cycle is not None:  # else its app could answer too
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        headers = [*self.server_state.default_headers, (b"content-type", b"text/plain; charset=utf-8")]
+        headers += [(b"content-length", b"%d" % len(message)), (b"connection", b"close")]
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), *(b": ".join(each) for each in headers)]
+        self.transport.write(b"\r\n".join([*lines, b"", message.encode()]))
+        self.transport.write_eof()
+        self._timer = self.loop.call_later(LINGER, self.transport.close)
+
+    def _mute(self) -> bool:
+        """Whether words of ours would be taken for a part of another answer, or for a second one."""
+        if self.cycle is None:
+            return False
+        if self.cycle.response_complete:
+            return self._open
+        return self.cycle.response_started or bool(self.pipeline)
+
+    def _stop_clock(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class _Body:

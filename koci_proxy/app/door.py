@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Mapping
@@ -32,6 +33,7 @@ from .webhooks import Webhooks
 log = logging.getLogger("koci_proxy.door")
 
 LONGEST = 200  # characters of a path in the log
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 Wish = Job | Balance | Listing | Lookup | Talk | Upload | Reply
 
@@ -83,7 +85,11 @@ class Visit:
     @property
     def base(self) -> str:
         """The URL that links are made under: as configured, else as the app addressed us."""
-        own = f"{self.scope['scheme']}://{self.headers.get('host', 'localhost')}"
+        host = self.headers.get("host", "")
+        if not _HOST.fullmatch(host):  # what is no host would be part of a link
+            name, port = self.scope.get("server") or ("localhost", None)
+            host = name if port is None else f"{name}:{port}"
+        own = f"{self.scope['scheme']}://{host}"
         return (self.engine.house.public_url or own).rstrip("/")
 
     def serve(self) -> Awaitable[object]:
@@ -185,8 +191,7 @@ class Visit:
                 await self.reply(self.dialect.talked(wish, await self.hall.talks.answer(wish, caller)))
             case Upload():
                 place = f"{self.base}/{self.platform}"
-                store = self.engine.shell.store
-                await self.reply(await self.hall.uploads.answer(wish, caller, self.dialect, place, store))
+                await self.reply(await self.hall.uploads.answer(wish, caller, self.dialect, place))
 
     def _offered(self, model: Model) -> bool:
         """Whether a model is on offer on this platform, for this caller."""
@@ -206,7 +211,10 @@ class Visit:
         if schema == "raw":
             call = replace(call, body=await intake.read_raw(self._receive, headers, sinks, limit))
         elif schema is not None:
-            body = await intake.read(self._receive, headers, sinks, limit)
+            try:
+                body = await intake.read(self._receive, headers, sinks, limit)
+            except Fault as fault:
+                raise answer.parted(fault, headers) from fault
             value = self.now.schemas.coerce(schema, body) if isinstance(body, Form) else body.value
             self.now.schemas.check(schema, value)
             call = replace(call, body=Json(value))
@@ -259,7 +267,8 @@ class Visit:
 
     async def reply(self, reply: Reply, headers: Mapping[str, str] | None = None) -> None:
         if self._open:
-            self.sent = await answer.end_json(self.send, reply)
+            ended = self.order.ended if self.order else None
+            self.sent = await answer.end_json(self.send, answer.late(reply, ended.result) if ended else reply)
             return
         self.status = reply.status
         self.sent = await answer.reply(self.send, reply, {**self.named(), **(headers or {})})

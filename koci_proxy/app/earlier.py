@@ -8,7 +8,7 @@ from .. import recorded
 from ..faults import Fault
 from ..state.jobs import JobBook, Row
 from ..types import Caller, Job, Media
-from .record import media_of
+from .rows import media_of
 
 
 async def with_films(wish: Job, caller: Caller, book: JobBook) -> Job:

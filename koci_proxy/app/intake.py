@@ -69,7 +69,7 @@ async def read(receive: Receive, headers: Mapping[str, str], sinks: Sinks, limit
     reader: Reader
     try:
         if mime in ("application/json", "") or mime.endswith("+json"):
-            reader = jsonstream.Reader(sinks)
+            reader = jsonstream.Reader(sinks, texts=jsonstream.WORDS)
         elif mime == "multipart/form-data":
             reader = multipart.FormReader(kind, sinks)
         elif mime == urlencoded.MIME:

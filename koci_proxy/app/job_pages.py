@@ -16,7 +16,7 @@ from ..types import Caller, Lookup
 from . import answer
 from .callers import Desk
 from .ordering import KEEP_ALIVE, shown_job
-from .record import state_of
+from .rows import state_of
 from .runner import Runner
 from .watched import Watched
 from .webhooks import shown_secret

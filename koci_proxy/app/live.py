@@ -70,6 +70,7 @@ class Live:
         self.telemetry = telemetry
         self.standing = Standing(0, 0)
         self.now: Now
+        self._unspoken: frozenset[str] = frozenset()
 
     def read(self) -> tuple[House, Plugins]:
         """Everything on file, checked whole. Raises `ConfigError` or `PluginError`."""
@@ -79,7 +80,7 @@ class Live:
     def begin(self, shell: Shell, house: House, plugins: Plugins) -> None:
         """Take up the first house."""
         self.now = Now(Engine(house, plugins, keyring(house, {}), shell), schemas(self.path))
-        update_secrets(unspoken(house, shell))
+        self._hush(house, shell)
         self._stand(())
 
     async def watch(self, stop: asyncio.Event) -> None:
@@ -99,7 +100,7 @@ class Live:
             self._stand(complaints)
             return False
         retired, old = self.now, self.now.engine
-        update_secrets(unspoken(house, old.shell) | unspoken(old.house, old.shell))
+        self._hush(house, old.shell)
         self.now = Now(Engine(house, plugins, keyring(house, old.keys), old.shell), forms)
         retired.retire()
         for fixed in ("store", "state", "pace"):
@@ -108,6 +109,11 @@ class Live:
         self._stand(())
         log.info("%s taken up: %d models", self.path.name, len(house.models))
         return True
+
+    def _hush(self, house: House, shell: Shell) -> None:
+        """What no log may hold is never less: a job goes on with the house it began with, however many came since."""
+        self._unspoken |= unspoken(house, shell)
+        update_secrets(self._unspoken)
 
     def _stand(self, complaints: tuple[str, ...]) -> None:
         self.standing = Standing(time.time(), self.standing.number + 1, complaints)

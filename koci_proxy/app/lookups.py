@@ -12,7 +12,7 @@ from ..types import Caller, JobState, Lookup, Media
 from . import answer, naming
 from .files import send_bytes, send_file
 from .ordering import KEEP_ALIVE
-from .record import media_of, state_of
+from .rows import media_of, state_of
 from .watched import Watched
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from ..types import Caller, Done, Job, JobState, Made, Media
 from ..wire import Json, Reply
 from . import answer, earlier, intake, naming, repeats
 from .callers import bounds
-from .record import Ended, Record, state_of
+from .record import Record
+from .rows import Ended, state_of
 from .watched import Watched
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Order:
         started = False
         try:
             if await desk.once(self.caller, content, tries):
-                self.visit.pace = await desk.count(self.caller, house, model, self.wish.n, content)
+                self.visit.pace = await desk.count(self.caller, house, model, self.wish.most, content)
             listened, row = await self._start(name, content, places)
             started = not self.joined
             return listened, row

@@ -99,7 +99,8 @@ class Shelved(Response):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         asked = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         mime = MIMES[self._path.suffix.removeprefix(".")]
-        extra = {"cache-control": f"public, max-age={365 * DAY}, immutable"}
+        # Whoever has the link may have the picture, and no cookie is asked for: a page of any origin may read it too.
+        extra = {"cache-control": f"public, max-age={365 * DAY}, immutable", "access-control-allow-origin": "*"}
         await send_file(send, self._path, mime, asked, extra, head=scope["method"] == "HEAD")
 
 

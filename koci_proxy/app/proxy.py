@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from .. import address
 from ..config import place
 from ..engine import Shell
-from ..faults import Fault
+from ..faults import SILENT, Fault
 from ..jobs import Jobs
 from ..pace import Pace
 from ..pixels import Pixels
@@ -32,7 +32,7 @@ from .callers import Desk
 from .door import Hall, Visit
 from .live import Live, home
 from .pages import Rooms, pages
-from .record import Ended
+from .rows import Ended
 from .runner import Runner
 from .talks import Talks
 from .uploads import Uploads
@@ -90,7 +90,8 @@ class Proxy:
         self._rooms.push_async_callback(pace.close)
         desk = Desk(self.callers, pace, lambda: self.live.now.engine.house.admin)
         ledger = Ledger(self.database)
-        self.hall = Hall(self.runner, desk, talks, Uploads(secret, self.callers), webhooks, self.log, ledger)
+        uploads = Uploads(secret, self.callers, self.store)
+        self.hall = Hall(self.runner, desk, talks, uploads, webhooks, self.log, ledger)
         rooms = Rooms(self.live, desk, self.store, self.telemetry, self.jobs, self.troubles)
         books = admin.routes(desk, self.callers, ledger, self.log, lambda: self.live.now.engine.house)
         self.pages = pages(rooms, [*job_pages.routes(desk, self.runner), *books])
@@ -120,7 +121,9 @@ class Proxy:
     async def _sweep(self) -> None:
         """Once an hour, what the store and the request log have kept long enough goes."""
         while True:
-            await asyncio.to_thread(self.store.sweep)
+            gone = await asyncio.to_thread(self.store.sweep)
+            if gone:
+                log.info("%d pictures kept long enough, or left half, were removed", gone)
             keep = self.live.now.engine.house.log.keep
             if keep is not None:
                 with contextlib.suppress(Fault):  # the database has said so itself; the next hour will do
@@ -162,8 +165,9 @@ async def kept_up(work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
             return
-        except Exception:
-            log.exception("%s broke and is begun again", work.__qualname__)
+        except Exception as error:
+            if getattr(error, "code", None) != SILENT:  # else the database has said so itself
+                log.exception("%s broke and is begun again", work.__qualname__)
             await asyncio.sleep(1.0)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,38 +19,18 @@ from ..jobs import Tell
 from ..routing import may_be_paid
 from ..state.jobs import FREE, Charge, JobBook, Lost, Money, NewJob, Row
 from ..state.requests import Entry
-from ..store import Store, patiently
-from ..types import Caller, Job, JobState, Media, Progress, Result, Status, Target, Ticket, Told
+from ..store import PATIENCE, Store, patiently
+from ..types import Caller, Job, Media, Progress, Result, Status, Target, Ticket, Told
 from .parts import is_out, lost, owed, pasts_of
+from .rows import Ended
 
 log = logging.getLogger("koci_proxy.jobs")
 
 # Progress is written down at most so often, in seconds: a listener elsewhere needs no more.
 EVERY = 1.0
-# What was paid for is written again after so many seconds each where the database does not answer.
-WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A job that ended well: what came, the headers that say what became of the wish, who served it, and its price."""
-
-    result: Result
-    headers: Mapping[str, str]
-    target: str
-    price: int = 0
-
-    def told(self, *, joined: bool = False) -> dict[str, Any]:
-        """What the request log keeps of it; who joined a job pays nothing."""
-        parts = dict(part.split("=", 1) for part in self.headers.get("x-koci-size", "").split("; ") if "=" in part)
-        return {
-            "target": self.target,
-            "sent": parts.get("sent", "")[:40],
-            "got": parts.get("got", "")[:80],
-            "pictures": len(self.result.media),
-            "price": 0 if joined else self.price,
-            "usage": dict(self.result.usage),
-        }
+# What was paid for is written again after so many seconds each where the database does not answer. Then whoever waits
+# gets the answer, and the end of the job is written again and again, for as long as room on a disk is waited for.
+WAITS, AGAIN = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0), 15.0
 
 
 def unheard(event: Told) -> None:
@@ -146,7 +127,7 @@ class Record:
         self._parts[str(part)] = {"n": count, "target": str(target), "key": key, "attempt": name}
         try:
             await self._write_sending()
-        except Lost:
+        except BaseException:
             self._parts[str(part)] = {"n": count}  # it does not go out
             raise
         # Only now it goes out: a call that the book refuses is no attempt.
@@ -166,7 +147,10 @@ class Record:
     async def accepted(self, part: int, ticket: Ticket, job: Job) -> None:
         self._parts[str(part)] |= {"ticket": recorded.write(ticket), "job": recorded.write(job)}
         async with self._turn:
-            await self._surely(lambda: self._book.change(self.new.id, parts=self._parts))
+            try:
+                await self._surely(lambda: self._book.change(self.new.id, parts=self._parts))
+            except Fault as fault:  # the task is looked after all the same, and what is written next tells of it
+                log.error("%s: the task of a vendor could not be written down: %s", self.new.id, fault)
 
     async def answered(self, part: int, result: Result, job: Job) -> None:
         value = self._parts.get(str(part))
@@ -186,7 +170,8 @@ class Record:
         self._over(part, fault.kind)
         self._pasts.pop(part, None)
         value = self._parts.get(str(part), {})
-        log.info("%s: %s: %s", self.new.id, value.get("target", "not sent"), fault.kind)
+        said = f"{fault.kind} ({fault.code})" if fault.code else fault.kind  # its words may quote the prompt
+        log.info("%s: %s: %s", self.new.id, value.get("target", "not sent"), said)
         if "target" not in value or "fault" in value:  # it did not go out
             return
         if may_be_paid(fault):
@@ -205,8 +190,11 @@ class Record:
 
     # --- its end ---------------------------------------------------------------------------------------------------
 
-    async def end(self, ended: Ended, keep: float | None) -> None:
-        """Keep what came. What comes after the job was given up for lost is kept all the same: it was paid for."""
+    async def end(self, ended: Ended, keep: float | None, late: Callable[[], None] = lambda: None) -> None:
+        """Keep what came. What comes after the job was given up for lost is kept all the same: it was paid for.
+
+        Where the database is silent for long, `late` is called once: whoever waits need not wait for this any more.
+        """
         if not self.written:
             return
         await self._quiet()
@@ -219,8 +207,10 @@ class Record:
         values |= self._lost_parts(self._parts)
         try:
             charge = Charge(ended.price, self.new.model, len(ended.result.media))
-            await self._surely(lambda: self._book.end(self.new.id, status, keep, charge, **values))
+            await self._at_last(lambda: self._book.end(self.new.id, status, keep, charge, **values), late)
         except Lost:
+            if await self._is(status, result):  # written, though the database could not say so any more
+                return
             values |= self._lost_parts(await self._all_parts())
             await self._book.recover(self.new.id, keep, status=status, **values)
             raise
@@ -275,6 +265,29 @@ class Record:
                 log.warning("%s: its end is written again in %g s: %s", self.new.id, wait, fault)
                 await asyncio.sleep(wait)
         await write()
+
+    async def _at_last(self, write: Callable[[], Awaitable[None]], late: Callable[[], None]) -> None:
+        """Write the end of what was paid for, however long the database does not answer, within reason."""
+        try:
+            await self._surely(write)
+            return
+        except Fault as fault:
+            log.error("%s: its end waits for the database: %s", self.new.id, fault)
+        late()
+        until = time.monotonic() + PATIENCE
+        while True:
+            await asyncio.sleep(AGAIN)
+            try:
+                await write()
+                return
+            except Fault:
+                if time.monotonic() > until:
+                    raise
+
+    async def _is(self, status: Status, result: Any) -> bool:
+        """Whether the job has ended just so."""
+        row = await self._book.find(self.new.owner, self.new.id)
+        return row is not None and (row.status, row.result) == (status, json.loads(json.dumps(result)))
 
     async def _quiet(self) -> None:
         """The end is the last thing that is written."""
@@ -335,54 +348,3 @@ def entry_of(record: Record, caller: Caller, wish: Job, at: float, outcome: str)
         seconds=round(time.time() - at, 3),
         **(record.told or {}),
     )
-
-
-def new_of(row: Row) -> NewJob:
-    """A row as the job it began as."""
-    return NewJob(**{name: getattr(row, name) for name in NewJob.__dataclass_fields__})
-
-
-def ended_of(row: Row) -> Ended:
-    """The end of a row as whoever waits for it gets it. Raises its `Fault`; gone for one that was cancelled."""
-    if row.fault is not None:
-        fault: Fault = recorded.read(row.fault)
-        raise fault
-    if row.result is None:
-        raise Fault("gone", f"the job {row.id} was {row.status}", stage="answered")
-    kept = row.result
-    result: Result = recorded.read(kept["result"])
-    if any(media.key is None and media.url is None for media in (*result.media, *result.thumbnails)):
-        message = f"the job {row.id} was answered once; its pictures could not be kept, as the disk was full"
-        raise Fault("gone", message, code="disk_full", stage="accepted")
-    return Ended(result, kept["headers"], kept["target"], kept.get("price", 0))
-
-
-def media_of(row: Row) -> tuple[Media, ...]:
-    """What a job made; nothing where it failed or is not done."""
-    return () if row.result is None else recorded.read(row.result["result"]).media
-
-
-def state_of(row: Row, store: Store) -> JobState:
-    """A row as a dialect tells it; each picture has its link."""
-    result: Result | None = None if row.result is None else recorded.read(row.result["result"])
-    if result is not None:
-        result = replace(result, media=tuple(linked(media, row, store) for media in result.media))
-    return JobState(
-        id=row.id,
-        job=recorded.read(row.wish),
-        status=row.status,
-        created_at=row.created_at,
-        links=row.links,
-        number=row.number or "",
-        progress=row.progress,
-        ended_at=row.ended_at,
-        expires_at=row.expires_at,
-        result=result,
-        fault=None if row.fault is None else recorded.read(row.fault),
-    )
-
-
-def linked(media: Media, row: Row, store: Store) -> Media:
-    if media.url is not None or media.key is None:
-        return media
-    return replace(media, url=store.link(media.key, row.links.rpartition("/")[0]))

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -24,7 +24,8 @@ from ..types import Caller, Job
 from . import answer
 from .live import Live, Now
 from .parts import LOST, counted, owed, pasts_of, without_unknown
-from .record import Ended, Record, entry_of, media_of, new_of, unheard
+from .record import Record, entry_of, unheard
+from .rows import Ended, media_of, new_of
 from .talks import Talks
 from .watched import Watched
 
@@ -86,8 +87,12 @@ class Runner:
             self.book, now.engine.shell.store, new, row, money=money, taken_up=taken_up
         )
         record.deadline = deadline
+        inside = ExitStack()
+        inside.enter_context(now)  # the job may outlive the request, and a reload come before its first step
         work = partial(self._work, record, now, caller, wish, planned, row, places)
-        return self._jobs.start(new.id, work, record.parked)
+        running = self._jobs.start(new.id, work, record.parked)
+        running.task.add_done_callback(lambda task: inside.close())
+        return running
 
     async def _work(
         self,
@@ -102,10 +107,9 @@ class Runner:
     ) -> Ended:
         record.listener, began, outcome = tell, time.time(), "cancelled"
         try:
-            with now:  # the job may outlive the request
-                ended = await self._carry(now, caller, wish, planned, record)
-                outcome = "ok"
-                return ended
+            ended = await self._carry(now, caller, wish, planned, record)
+            outcome = "ok"
+            return ended
         except Fault as fault:
             outcome = fault.kind
             raise
@@ -142,7 +146,7 @@ class Runner:
             conversation = wish.options.get("_conversation")
             if conversation:
                 await self._talks.remember(caller, conversation, wish, served.result)
-            await record.end(ended, keep)
+            await record.end(ended, keep, partial(self._jobs.answer, id, ended))
             record.told = ended.told()
             return ended
         except Fault as fault:
@@ -380,11 +384,11 @@ class Runner:
         self.ring(row.id)
 
     async def _tried(self, work: Awaitable[End], otherwise: End) -> End:
-        """What a database that does not answer now keeps from nothing but this round."""
+        """What a database that does not answer now, and has said so itself, keeps from nothing but this round."""
         try:
             return await work
         except Fault as fault:
-            log.warning("the jobs wait: %s", fault)
+            log.debug("the jobs wait: %s", fault)
             return otherwise
 
     async def close(self, grace: float) -> None:

@@ -21,18 +21,19 @@ HOUR = 3600
 class Uploads:
     """The second step of an upload carries no key, so its address must: who, until when, and a signature over both."""
 
-    def __init__(self, secret: bytes, callers: Callers) -> None:
-        self._secret, self._callers = secret, callers
+    def __init__(self, secret: bytes, callers: Callers, store: Store) -> None:
+        self._secret, self._callers, self._store = secret, callers, store
 
-    async def answer(self, upload: Upload, caller: Caller, dialect: ModuleType, place: str, store: Store) -> Reply:
+    async def answer(self, upload: Upload, caller: Caller, dialect: ModuleType, place: str) -> Reply:
         """Begin: the address of the second step, under `place`. Finish: the file's id and link."""
         if upload.step == "begin":
+            self._store.check()
             token = self._token(caller)
             reply: Reply = dialect.begun(upload, f"{place}/upload/files/{token}")
             return reply
         if upload.media is None or upload.media.mime is None:
             raise Fault("bad_request", "this is not a picture or a film of a known type", field="file")
-        kept = await store.put(upload.media)
+        kept = await self._store.put(upload.media)
         name = (kept.key or "").partition(".")[0]
         done: Reply = dialect.uploaded(upload, name, f"{place}/v1beta/files/{name}", kept)
         return done
@@ -43,7 +44,10 @@ class Uploads:
         return f"{text}.{self._sign(text)}"
 
     async def bearer(self, token: str) -> Caller:
-        """Whom an address was given to; `Fault` unauthorized when it is made up or it or its key is no longer good."""
+        """Whom an address was given to; `Fault` unauthorized when it is made up or it or its key is no longer good.
+
+        `Fault` down where the disk is full, before any of the file is taken in.
+        """
         text, _, signature = token.partition(".")
         if not signature.isascii() or not hmac.compare_digest(self._sign(text), signature):
             raise Fault("unauthorized", "this upload address is not one of ours")
@@ -54,6 +58,7 @@ class Uploads:
         if caller is None:
             message = "the API key of this upload address has expired or was revoked"
             raise Fault("unauthorized", message, code="invalid_api_key")
+        self._store.check()
         return caller
 
     def _sign(self, text: str) -> str:

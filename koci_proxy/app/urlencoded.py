@@ -23,7 +23,7 @@ class FormReader:
     """
 
     def __init__(self, sinks: Sinks) -> None:
-        self._json = jsonstream.Reader(sinks)
+        self._json = jsonstream.Reader(sinks, texts=jsonstream.WORDS)
         self._begun = False
         self._in_value = False
         self._cut = b""  # an escape whose end has not come yet

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..faults import Fault
 from ..state.jobs import Row
 from ..types import Event, Progress
-from .record import Ended, ended_of
+from .rows import Ended, ended_of
 
 if TYPE_CHECKING:
     from .runner import Runner

@@ -16,12 +16,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from ..faults import Fault
+from ..faults import SILENT, Fault
 from ..state import Callers
 from ..state.jobs import JobBook, Row
 from ..upstream import Fetcher
 from .ordering import shown_job
-from .record import state_of
+from .rows import state_of
 from .runner import Runner
 
 log = logging.getLogger("koci_proxy.jobs")
@@ -74,14 +74,15 @@ class Webhooks:
             return []
         try:
             return await self._runner.book.due(free, EACH, [owner for owner, count in out.items() if count >= EACH])
-        except Fault as fault:
-            log.warning("webhooks wait: %s", fault)
+        except Fault as fault:  # the database has said so itself
+            log.debug("webhooks wait: %s", fault)
             return []
 
     def _over(self, task: asyncio.Task[None]) -> None:
         del self._telling[task]
-        if not task.cancelled() and task.exception():
-            log.error("a webhook could not be told", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error and getattr(error, "code", None) != SILENT:  # else the database has said so itself
+            log.error("a webhook could not be told", exc_info=error)
 
     async def _tell(self, row: Row) -> None:
         book: JobBook = self._runner.book

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .house import State, config, with_state
+from .house import State, Unsure, config, with_state
 
 if TYPE_CHECKING:
     from ..state.callers import Row
@@ -192,20 +192,27 @@ def change(path: Path, key: str, **options: str | None) -> None:
 @config
 @click.argument("key")
 @click.option("--overlap", default="1h", show_default=True, help="How long the old key is good beside the new one.")
-def rotate(path: Path, key: str, overlap: str) -> None:
+@click.option("--force", is_flag=True, help="End an overlap that is running: the key before the old one dies at once.")
+def rotate(path: Path, key: str, overlap: str, force: bool) -> None:
     """Make a new key for the caller of a KEY, by its id or name, and print it; it can't be shown again."""
 
-    async def rotated(state: State) -> tuple[str, float | None]:
+    async def rotated(state: State) -> tuple[str, Row | None, Row]:
         from ..app import terms
 
-        plain, caller = await state.callers.rotate(key, terms.span(overlap, "overlap"))
-        return plain, (await terms.find(state.callers, caller.id)).old_until
+        seconds = terms.span(overlap, "overlap")
+        before = await state.callers.one(key)
+        plain, caller = await state.callers.rotate(key, seconds, force=force)
+        return plain, before, await terms.find(state.callers, caller.id)
 
+    from ..app import terms
     from .show import moment
 
-    plain, until = with_state(path, rotated)
+    plain, before, after = with_state(path, rotated)
     click.echo(plain)
-    click.echo(f"the old key is good until {moment(until or 0)} UTC", err=True)
+    if before is not None and terms.standing(before) == "rotated":
+        until = moment(before.old_until or 0)
+        click.echo(f"the key before it, which was to be good until {until} UTC, dies within a second", err=True)
+    click.echo(f"the old key is good until {moment(after.old_until or 0)} UTC", err=True)
 
 
 @keys.command("revoke")
@@ -217,6 +224,11 @@ def revoke(path: Path, key: str) -> None:
     async def revoked(state: State) -> bool:
         return await state.callers.revoke(key)
 
-    if not with_state(path, revoked):
+    try:
+        done = with_state(path, revoked, by_text=True)
+    except Unsure as unsure:
+        what = f"NOT revoked: {unsure.message}; DELETE /admin/keys/{key} on the running proxy does it"
+        raise click.ClickException(what) from unsure
+    if not done:
         raise click.ClickException(f"there is no live key {key!r}; see 'koci-proxy keys list'")
     click.echo(f"revoked {key}")

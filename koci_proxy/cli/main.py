@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,16 +164,33 @@ def plugins(context: click.Context, path: Path) -> None:
 @config
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def plugins_test(path: Path, file: Path) -> None:
-    """Run the contract tests against a plugin's FILE."""
+    """Run the contract tests against a plugin's FILE, with the options that the house gives it."""
     from ..app.live import roots
     from ..plugins import contract
 
-    problems = contract(file, folders=roots(path))
+    problems = [
+        line for options in _options(path, file.stem) for line in contract(file, options, roots(path), click.echo)
+    ]
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
         sys.exit(1)
     click.echo(f"{file.name}: keeps the contract")
+
+
+def _options(path: Path, plugin: str) -> list[Mapping[str, Any]]:
+    """What a house gives a plugin, once for each time that it names it; nothing where it does not, or has faults."""
+    from ..config import ConfigError, load
+
+    if not path.exists():
+        return [{}]
+    try:
+        wanted = load(path).plugins
+    except ConfigError as error:
+        faults = f"{path.name} has faults ({len(error.complaints)}; see 'koci-proxy check')"
+        click.echo(f"{faults}: tried without the options in it", err=True)
+        return [{}]
+    return [options for name, options in wanted if name == plugin] or [{}]
 
 
 @main.command()

@@ -33,6 +33,7 @@ def card(name: str, sheet: Sheet) -> Card:
         renames=value.get("renames", {}),
         omits=frozenset(value.get("omits", ())),
         seconds=optional(value.get("default_seconds"), float),
+        lengths={name: tuple(words) for name, words in value.get("lengths", {}).items()},
     )
 
 
@@ -70,7 +71,8 @@ def contradictions(card: Card, sheet: Sheet) -> Iterator[Complaint]:
         ("default_ratio", size.default_ratio, size.ratios),
     ):
         if word is not None and word not in known:
-            yield document.about(("size", key), f"'{word}' is none of its {key[8:]}s" + hint(word, known))
+            right = hint(word, known) or f": it names none; write {key[8:]}s: ['{word}'] beside it"
+            yield document.about(("size", key), f"'{word}' is none of its {key[8:]}s{right}")
     for tier, row in size.table.items():
         if tier not in size.tiers:
             yield document.complaint(("size", "table", tier), f"'{tier}' is none of its tiers" + hint(tier, size.tiers))
@@ -99,6 +101,20 @@ def _odd_lengths(card: Card, sheet: Sheet) -> Iterator[Complaint]:
         known = f"; known: {', '.join(words)}" if words else ": it takes none"
         what = f"'{card.seconds:g}' is none of the seconds it takes{known}"
         yield sheet.document.about(("default_seconds",), what)
+    yield from _odd_company(card, sheet)
+
+
+def _odd_company(card: Card, sheet: Sheet) -> Iterator[Complaint]:
+    """Lengths with a tier or an input that it does not have, and such as it does not take."""
+    words = card.takes.get("seconds", ())
+    known = (*card.size.tiers, *card.inputs.roles)
+    for name, few in card.lengths.items():
+        if name not in known:
+            what = f"'{name}' is none of its tiers, nor of its inputs' roles" + hint(name, known)
+            yield sheet.document.complaint(("lengths", name), what)
+        for index, word in enumerate(few):
+            if not _LENGTH.fullmatch(word) or (words is not None and word not in words):
+                yield sheet.document.about(("lengths", name, index), f"{spoken(word)} is none of the seconds it takes")
 
 
 def _broken(size: SizeRules, width: int, height: int) -> str | None:

@@ -1,22 +1,25 @@
 """Variables of the environment and files, put into the text values of a document after it was parsed.
 
 `${NAME}`, `${NAME:-default}` (also when empty), `${NAME:?message}`, `${file:/path}` (without its last line break), and
-`$$` for a dollar. A secret can so never become YAML, and which values came from outside is known.
+`$$` for a dollar; `$NAME`, which a shell would fill in, is refused. A secret can so never become YAML, and which values
+came from outside is known.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as Folder
 from typing import Any
 
 from .complain import Path
 
+DOLLAR = "a dollar that means itself is written $$"
 MAX_FILE = 65_536  # bytes; a secret is small, a wrong path may lead to anything
 
-_MARKED = re.compile(r"\$(?:\$|\{([^{}]*)\}|(\{))")
+_MARKED = re.compile(r"\$(?:\$|\{([^{}]*)\}|(\{)|([A-Za-z_][A-Za-z0-9_]*))")
+_NAME = re.compile(r"\$[A-Z][A-Z0-9_]*")
 _NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-|:\?)(.*))?\Z", re.DOTALL)
 
 
@@ -62,11 +65,20 @@ def fill(value: Any, environ: Mapping[str, str], folder: Folder) -> Filled:
     return Filled(walk(value, ()), failed, outside)
 
 
+def named(text: str, folder: Folder) -> Iterator[Folder]:
+    """The files whose content a document would have put in, as its bare text names them."""
+    for match in _MARKED.finditer(text):
+        if (match.group(1) or "").startswith("file:"):
+            yield folder / match.group(1)[5:]
+
+
 def _put(match: re.Match[str], environ: Mapping[str, str], folder: Folder, pieces: list[str]) -> str:
     if match.group() == "$$":
         return "$"
     if match.group(2):
-        raise _Missing("'${' is not closed by '}' (a dollar that means itself is written $$)")
+        raise _Missing(f"'${{' is not closed by '}}' ({DOLLAR})")
+    if match.group(3):
+        raise _Missing(_braceless(match, environ))
     inner = match.group(1)
     piece = _content(inner[5:], folder) if inner.startswith("file:") else _variable(inner, environ)
     if piece is None:
@@ -75,11 +87,19 @@ def _put(match: re.Match[str], environ: Mapping[str, str], folder: Folder, piece
     return piece
 
 
+def _braceless(match: re.Match[str], environ: Mapping[str, str]) -> str:
+    """What is wrong with `$NAME`. It is shown only where it is a name: else it may be a piece of a password."""
+    name = match.group(3)
+    if name in environ or _NAME.fullmatch(match.string):
+        return f"'${name}' has no braces — did you mean '${{{name}}}'? ({DOLLAR})"
+    return f"holds a dollar before a letter; a variable is written ${{NAME}} ({DOLLAR})"
+
+
 def _variable(inner: str, environ: Mapping[str, str]) -> str | None:
     """Its value; None where the default is meant."""
     named = _NAMED.match(inner)
     if not named:
-        raise _Missing(f"'${{{inner}}}' names no variable (a dollar that means itself is written $$)")
+        raise _Missing(f"'${{{inner}}}' names no variable ({DOLLAR})")
     name, operator, rest = named.groups()
     value = environ.get(name)
     if operator and not value:

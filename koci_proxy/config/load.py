@@ -11,12 +11,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from .. import sizes
-from ..facts import DATABASES, ESCAPED, House, JobFacts, Limits, LogFacts, Model, Retry, StoreFacts
+from ..facts import DATABASES, ESCAPED, House, JobFacts, Limits, LogFacts, Retry, StoreFacts
 from ..faults import Fault
 from ..tokens import weak
 from . import keys
 from .complain import Complaint, ConfigError, Path, hint
-from .fixed import never
 from .models import Reader
 from .providers import shelf
 from .sheet import Sheet, open_sheet
@@ -39,30 +38,6 @@ def place(path: Folder, key: str) -> str:
     """Where a top-level key of a `routes.yaml` is written, such as "routes.yaml:113"; no line where it is left out."""
     mark = read(path.name, path.read_text(encoding="utf-8-sig")).keys.get((key,))
     return f"{path.name}:{mark[0]}" if mark else path.name
-
-
-def remarks(path: Folder, house: House) -> Iterator[Complaint]:
-    """What is no mistake in a `routes.yaml`, and may yet not be meant: what is paid for and costs nobody anything, and
-    a target that can do nothing as its model is set.
-    """
-    document = read(path.name, path.read_text(encoding="utf-8-sig"))
-    for name, model in house.models.items():
-        written = document.value["models"][name]
-        priced = isinstance(written, dict) and "price" in written
-        if not priced and any(not house.providers[way[0]].sandbox for share in model.to for way in share.targets):
-            yield document.complaint(("models", name), "has no price, so it is free (price: 0 says that it is meant)")
-        for field, what in _idle(model, house):
-            yield document.about(("models", name, "set", field), what)
-
-
-def _idle(model: Model, house: House) -> Iterator[tuple[str, str]]:
-    """The targets that refuse every call because of what the model sets: the field, and why."""
-    strict = model.strict and "size" in (name for name, _ in house.plugins)
-    for provider, name, _ in (target for share in model.to for target in share.targets):
-        card = house.providers[provider].models[name]
-        fault = never(model, card, model.size_policy or house.size_policy, strict=strict)
-        if fault is not None:
-            yield fault.field or "", f"{provider}/{name} refuses every call because of it: {fault.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +175,11 @@ def _homeless(sheet: Sheet) -> Iterator[Complaint]:
         yield sheet.document.about(("state",), what)
         return
     try:
-        _ = urlsplit(url).port
+        parts = urlsplit(url)
+        _ = parts.port
+        if kind == "sqlite" and parts.netloc:
+            what = "a file is written with three slashes, sqlite:///data/koci.db, and with four where it begins at /"
+            yield sheet.document.about(("state",), what)
     except ValueError:
         what = f"has no host and port that can be read; {ESCAPED}"
         yield sheet.document.about(("state",), what)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 from .. import fit, prices, sizes
 from ..facts import Card, House, Model, Provider, Share
 from ..faults import Fault
-from ..types import Job
+from ..types import Job, Media, Size, Task
 from .complain import Complaint, Path, hint
 from .fixed import never
 from .providers import Shelf
@@ -129,6 +129,7 @@ class Reader:
             if still:
                 what = f"is per second of film, and {still[0]} makes no films"
                 yield self.sheet.document.about((*path, "price"), what)
+            yield from self._worthless(path, price, ways)
         try:
             sizes.parse(written.get("set", {}).get("size", ""))
         except Fault as fault:
@@ -167,6 +168,17 @@ class Reader:
             what = f"every call would be refused: {'; '.join(reasons)}"
             yield self.sheet.document.about((*path, "set", faults[0].field or ""), what)
 
+    def _worthless(self, path: Path, price: prices.Price, ways: list[_Way]) -> Iterator[Complaint]:
+        """A sum that comes to less than nothing for what apps plainly ask for: nobody would be charged anything."""
+        short = prices.turned(price)
+        if short is None:
+            return
+        for wish in (wish for card in self._cards(ways) for wish in _plain_wishes(card)):
+            if prices.of(short, wish, 1) > 0 == prices.of(price, wish, 1):
+                what = f"comes to less than nothing for n: {wish.n} at {wish.size}, so that it is free"
+                yield self.sheet.document.about((*path, "price"), f"{what}; write max(0, …) if that is meant")
+                return
+
     def _cards(self, ways: list[_Way]) -> list[Card]:
         """What those targets can do that are known."""
         return [card for way in ways if (card := _card(self.shelf.providers.get(way.provider), way.model))]
@@ -183,6 +195,19 @@ def _steps(to: Any, path: Path) -> list[list[_Way]]:
 
 def _card(provider: Provider | None, model: str) -> Card | None:
     return provider.models.get(model) if provider else None
+
+
+def _plain_wishes(card: Card) -> Iterator[Job]:
+    """One, two and four pieces of each kind that a card makes, in each of its tiers."""
+    for tier in card.size.tiers or ("1K",):
+        try:
+            size = sizes.resolve(Size(tier, "1:1"), card.size).size
+        except Fault:  # a card that contradicts itself
+            return
+        for task in (task for task in get_args(Task) if task in card.tasks):
+            inputs = (Media(),) if task in ("edit", "cutout") else ()
+            wish = Job("", "", task=task, inputs=inputs, size=size, seconds=card.seconds or 8.0)
+            yield from (replace(wish, n=n) for n in (1, 2, 4))
 
 
 def _picture(fixed: Mapping[str, Any]) -> Job:

@@ -167,12 +167,21 @@ def _what(leaf: _Leaf, shown: str) -> str:
         case "minimum" | "maximum" | "exclusiveMinimum":
             bound = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "above"}[leaf.word]
             return f"must be {bound} {limit}, not {shown}"
+        case "const" if isinstance(leaf.instance, int | float) and "errorMessage" in leaf.schema:
+            return _unitless(leaf, shown)
         case "minItems" | "minProperties" | "minLength":
             return "must not be empty"
         case "maxProperties":
             return "must be one name with its options"
         case _:
             return "names the same thing twice"
+
+
+def _unitless(leaf: _Leaf, shown: str) -> str:
+    """A time without its unit, which only 0 can do without: what was meant as days must not be taken for seconds."""
+    if leaf.instance > 0:
+        return f"{shown} has no unit: write {shown}s, {shown}m, {shown}h or {shown}d"
+    return f"{leaf.schema['errorMessage']}, not {shown}"
 
 
 def _wrong_type(wanted: Sequence[str], instance: Any, shown: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 from ..facts import Provider
 from ..faults import Fault
+from ..plugins import ask
 from ..store import crammed
 from ..types import Done, Job, Made, Note, Partial, Progress, Result, Target, Ticket
 from ..wire import Call, Frame, Json, Raw, Reply
@@ -22,7 +23,7 @@ from .shell import Shell
 LOOKS = 5
 DENIED = frozenset({401, 403, 404, 410})
 TROUBLE = ("down", "slow", "key_busy")
-# Seconds between two looks where the vendor does not say, and at most while it is in trouble.
+# Seconds between two looks where the vendor does not say, and at most while it is in trouble, whatever it says then.
 WAIT, LONGEST = 1.0, 30.0
 
 
@@ -38,7 +39,8 @@ class Trouble(Exception):
 class Attempt:
     """What stays the same from the first call to the last look: who is asked, in which words, with which key.
 
-    `name` is the attempt's own: a vendor that knows calls by their names does the work of one only once.
+    `name` is the attempt's own: a vendor that knows calls by their names does the work of one only once. `shows` says
+    whether listeners may be shown previews.
     """
 
     job: Job
@@ -51,6 +53,7 @@ class Attempt:
     part: int
     name: str
     give_up: float
+    shows: bool = True
 
     async def make(self, call: Call) -> Result:
         """Send the call and wait until the vendor is done. Raises `Fault` with the stage that was reached."""
@@ -69,10 +72,12 @@ class Attempt:
 
     def _decoded(self, reply: Reply) -> Result | Ticket:
         try:
-            outcome: Result | Ticket = self.dialect.decode(reply, self.job, self.target)
+            outcome: Result | Ticket = ask(self.dialect, "decode", reply, self.job, self.target)
         except Fault as raw:
-            raise exchange.verdict(raw, reply, self.provider) from raw
-        return outcome
+            if raw.kind == "internal":  # the vendor's reply says nothing of it
+                raise
+            raise exchange.verdict(raw, reply, self.provider, self.secret) from raw
+        return exchange.discreet(outcome, self.provider, self.secret) if isinstance(outcome, Result) else outcome
 
     async def wait(self, ticket: Ticket) -> Result:
         """Look after a task until it ends, always with the key that began it.
@@ -86,13 +91,14 @@ class Attempt:
         while time.monotonic() < until and stubborn < LOOKS:
             if ticket.progress is not None:
                 self.diary.tell(Progress(ticket.progress))
-            await asyncio.sleep(wait)
+            # A vendor may say when to look, not how long we have.
+            await asyncio.sleep(min(wait, until - time.monotonic()))
             try:
                 outcome = await self._look(ticket)
             except Trouble as trouble:
                 last = trouble.fault
                 stubborn = stubborn + 1 if trouble.lasting else 0
-                wait = last.retry_after or min(wait * 2, LONGEST)
+                wait = min(last.retry_after or wait * 2, LONGEST)
                 continue
             if isinstance(outcome, Result):
                 return outcome
@@ -108,7 +114,7 @@ class Attempt:
 
     async def _look(self, ticket: Ticket) -> Result | Ticket:
         """How far a task is. `Trouble` when the look itself failed; a `Fault` is the vendor's word on the task."""
-        call = self.dialect.poll(ticket, self.job, self.target)
+        call = ask(self.dialect, "poll", ticket, self.job, self.target)
         try:
             reply = await exchange.send(call, self.provider, self.secret, self.shell, again=True)
         except Fault as fault:
@@ -136,23 +142,29 @@ class Attempt:
             now = await self._look(ticket)
         except Trouble as trouble:
             raise trouble.fault from trouble
-        except Fault:
+        except Fault as fault:
+            if fault.kind == "internal":  # of the task we know nothing
+                raise
             return True  # it has come to nothing
         if isinstance(now, Result) or now.progress == 100:
             return False
-        call = self.dialect.cancel(ticket, self.job, self.target)
+        call = ask(self.dialect, "cancel", ticket, self.job, self.target)
         reply = await exchange.send(call, self.provider, self.secret, self.shell)
         return reply.status < 300
 
     def _event(self, frame: Frame) -> Any:
         reply = Reply(200, {}, Json(frame.data))
         try:
-            event = self.dialect.event(frame, self.job, self.target)
+            event = ask(self.dialect, "event", frame, self.job, self.target)
         except Fault as raw:
-            raise exchange.verdict(raw, reply, self.provider) from raw
-        if isinstance(event, Done) and event.fault is not None:
-            event = replace(event, fault=exchange.verdict(event.fault, reply, self.provider))
-        return event
+            if raw.kind == "internal":
+                raise
+            raise exchange.verdict(raw, reply, self.provider, self.secret) from raw
+        if not isinstance(event, Done):
+            return event
+        result = exchange.discreet(event.result, self.provider, self.secret)
+        fault = event.fault and exchange.verdict(event.fault, reply, self.provider, self.secret)
+        return replace(event, result=result, fault=fault)
 
     async def _stream(self, call: Call) -> Result:
         """Read a stream to its end: previews are told as they come, the pictures that are done become one result."""
@@ -168,7 +180,7 @@ class Attempt:
                 elif isinstance(event, Done):
                     ends.append(event.result)
                     unmade = unmade or event.fault
-                elif isinstance(event, Partial | Progress):
+                elif isinstance(event, Progress) or (isinstance(event, Partial) and self.shows):
                     self.diary.tell(event)
         except Fault as fault:
             if not ends:
@@ -182,7 +194,7 @@ class Attempt:
     async def _made(self, event: Made, index: int) -> Result:
         """A picture that is done before the others: told as the app gets it, where that can be shown already."""
         early = self.diary.early if self.part == 0 else None  # the parts of a job have their order at its end
-        media = await early(event.media, self.job) if early else None
+        media = await early(event.media, self.job, self.provider.url) if early else None
         if media is None:
             return Result((event.media,), created=event.created)
         self.diary.tell(Made(media, index, event.created))
@@ -196,6 +208,21 @@ def joined(extras: list[Mapping[str, Any]]) -> dict[str, Any]:
         for name, value in each.items():
             strung = isinstance(value, tuple) and isinstance(total.get(name), tuple)
             total[name] = total[name] + value if strung else value
+    return total
+
+
+def add(usages: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
+    """Usage of several calls, number by number; what is no number is taken from the first."""
+    total: dict[str, object] = dict(usages[0])
+    for usage in usages[1:]:
+        for key, value in usage.items():
+            have = total.get(key)
+            if isinstance(value, int) and isinstance(have, int):
+                total[key] = have + value
+            elif isinstance(value, Mapping) and isinstance(have, Mapping):
+                total[key] = add([have, value])
+            elif key not in total:
+                total[key] = value
     return total
 
 

@@ -13,16 +13,16 @@ from functools import partial
 from .. import fit, prices, routing
 from ..facts import Card, House, Model
 from ..faults import Fault
-from ..plugins import Plugins
+from ..plugins import Plugins, ask
 from ..sizes import Policy
 from ..types import Caller, Job, Note, Progress, Result, Target, Task
 from ..wire import Call
 from . import pictures
-from .attempt import Attempt, joined
+from .attempt import Attempt, add, joined
 from .diary import Diary, Early, Past
 from .keys import Keys, mark_of
 from .shell import Shell
-from .spoken import same_words, without_stream
+from .spoken import spoken
 
 CUTOUT = frozenset({"cutout"})
 
@@ -98,7 +98,7 @@ class Engine:
         job = await self.plugins.run("on_job", job=job, caller=caller)
         planned = self.order(job)
         job, model = planned.job, planned.model
-        targets = await self.plugins.run("on_plan", targets=planned.targets, job=job)
+        targets = await self.plugins.run("on_plan", targets=planned.targets, job=job, caller=caller)
         if job.task == "edit" and all(target.card.tasks == CUTOUT for target in targets):
             job = replace(job, task="cutout")
         targets, notes = routing.capable(targets, job, self.policy(model))
@@ -115,7 +115,7 @@ class Engine:
         job, price = planned.job, self._price(planned.model)
         policy = self.policy(planned.model)
         lengths = [fit.length(job, target.card, policy) for target in planned.targets]
-        return max((prices.of(price, _lasting(job, length), job.n) for length in dict.fromkeys(lengths)), default=0)
+        return max((prices.of(price, _lasting(job, length), job.most) for length in dict.fromkeys(lengths)), default=0)
 
     def charge(self, planned: Planned, served: Served) -> int:
         """What a served job costs: what the app asked for, as far as it came."""
@@ -198,6 +198,8 @@ class Engine:
                         return await self._serve(job, model, target, rest, diary, part)
                     except Fault as fault:
                         seen = await self.plugins.run("on_fault", fault=fault, job=job, target=target)
+                        if routing.may_be_paid(fault) and not routing.may_be_paid(seen):  # a plugin changes no bill
+                            seen = seen.changed(stage="accepted")
                         step = plan.after(seen, time.monotonic() - began, self.keys[target.provider].left)
 
     def _first(self, past: Past, targets: Sequence[Target]) -> tuple[Target, ...]:
@@ -306,11 +308,15 @@ class Engine:
     def _call(self, job: Job, target: Target, secret: str, diary: Diary, part: int, name: str) -> Attempt:
         dialect, provider = self.plugins.dialects[target.dialect], self.house.providers[target.provider]
         give_up = self.house.retry.give_up
-        return Attempt(job, target, dialect, provider, secret, self.shell, diary, part, name, give_up)
+        shows = not self.plugins.asks("on_result")  # else it sees the pictures first
+        return Attempt(job, target, dialect, provider, secret, self.shell, diary, part, name, give_up, shows)
 
     async def _received(self, result: Result, job: Job, target: Target) -> Served:
-        result = await pictures.fetch(result, self.shell)
-        result = await self.plugins.run("on_result", result=result, job=job, target=target)
+        result = await pictures.fetch(result, self.shell, self.house.providers[target.provider].url)
+        try:
+            result = await self.plugins.run("on_result", result=result, job=job, target=target)
+        except Fault as fault:
+            raise fault.changed(stage="accepted") from fault  # what came is paid for, whatever a plugin makes of it
         return Served(replace(result, notes=job.notes + result.notes), job, target)
 
     async def cancel(self, job: Job, past: Past, diary: Diary) -> bool:
@@ -333,15 +339,11 @@ class Engine:
         job = await self.plugins.run("on_target", job=job, target=target, policy=self.policy(model))
         job = await self.shell.pixels.fit_inputs(job, target.card)
         dialect = self.plugins.dialects[target.dialect]
-        job = same_words(job, target, dialect)
-        if hasattr(dialect, "left_out"):
-            job = replace(job, notes=(*job.notes, *dialect.left_out(job, target)))
-        if job.stream and not (target.card.stream and hasattr(dialect, "event")):
-            job = without_stream(job)
+        job = spoken(job, target, dialect, previews=not self.plugins.asks("on_result"))
         if model.strict:
             books = getattr(self.plugins.dialects.get(job.dialect), "BOOKS", ())
             fit.strictly(job, [note for note in job.notes if note.field not in books])
-        call = await self.plugins.run("on_call", call=dialect.encode(job, target), target=target)
+        call = await self.plugins.run("on_call", call=ask(dialect, "encode", job, target), target=target)
         return job, call
 
     async def close(self) -> None:
@@ -383,18 +385,3 @@ def merge(job: Job, ends: Sequence[Served | BaseException], field: str = "n") ->
         notes=notes,
     )
     return Served(result, replace(first.job, n=job.n), first.target)
-
-
-def add(usages: Sequence[Mapping[str, object]]) -> Mapping[str, object]:
-    """Usage of several calls, number by number; what is no number is taken from the first."""
-    total: dict[str, object] = dict(usages[0])
-    for usage in usages[1:]:
-        for key, value in usage.items():
-            have = total.get(key)
-            if isinstance(value, int) and isinstance(have, int):
-                total[key] = have + value
-            elif isinstance(value, Mapping) and isinstance(have, Mapping):
-                total[key] = add([have, value])
-            elif key not in total:
-                total[key] = value
-    return total

@@ -9,9 +9,9 @@ from typing import Protocol
 from ..faults import Fault
 from ..types import Job, Media, Result, Target, Ticket, Told
 
-# A picture that is done before its job, and the job as the vendor got it -> the picture as the app gets it; None where
-# that cannot be said yet.
-Early = Callable[[Media, Job], Awaitable[Media | None]]
+# A picture that is done before its job, the job as the vendor got it, and the provider's address -> the picture as the
+# app gets it; None where that cannot be said yet.
+Early = Callable[[Media, Job, str], Awaitable[Media | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from dataclasses import dataclass, replace
+from urllib.parse import quote, urlencode, urlsplit
 
 from .. import jsonstream, multipart
-from ..blame import judge, retry_after
+from ..blame import judge, retry_after, within_a_day
 from ..facts import Provider
 from ..faults import Fault
 from ..malformed import Malformed
-from ..types import Media, Sink, Sinks
+from ..types import Media, Result, Sink, Sinks
 from ..upstream import Answer
 from ..wire import Body, Call, Form, Frame, Json, Raw, Reply
-from ..words import told
+from ..words import told, unsaid
 from ..written import Written
 from .frames import FrameReader
 from .shell import Shell
@@ -23,8 +23,13 @@ from .shell import Shell
 # An error page of a vendor is read this far; a picture in JSON has no such bound but the disk.
 ERROR_BYTES = 1 << 20
 ANSWER_BYTES = 512 << 20
+# Each frame of a stream may be as large as an answer, all together as one with three previews of each picture.
+STREAM_BYTES = 4 * ANSWER_BYTES
 # Types of a body that is a picture or a film as it is; some vendors give a download no type of its own.
 FILES = ("image/", "video/", "application/octet-stream", "binary/octet-stream")
+# What of a fault, and of a result's extras, may be in a vendor's own words.
+SAID = ("message", "field", "code", "vendor", "details")
+UNMADE = ("failures", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +90,12 @@ async def stream(call: Call, provider: Provider, secret: str, shell: Shell) -> A
         if answer.status >= 300 or "text/event-stream" not in answer.headers.get("content-type", ""):
             yield Reply(answer.status, answer.headers, await read(answer, shell.spools.paid_sink))
             return
-        reader = FrameReader(shell.spools.paid_sink)
+        reader, size = FrameReader(shell.spools.paid_sink, ANSWER_BYTES), 0
         try:
             async for piece in answer.pieces():
+                size += len(piece)
+                if size > STREAM_BYTES:
+                    raise Fault("garbled", f"the upstream sent more than {STREAM_BYTES} bytes", stage="accepted")
                 for frame in reader.feed(piece):
                     yield frame
             for frame in reader.close():
@@ -156,10 +164,27 @@ async def _read_json(answer: Answer, sinks: Sinks) -> Body:
         raise
 
 
-def verdict(fault: Fault, reply: Reply, provider: Provider) -> Fault:
-    """A dialect's fault, seen again with the provider's own table of refusals and the reply's Retry-After."""
+def verdict(fault: Fault, reply: Reply, provider: Provider, secret: str) -> Fault:
+    """A dialect's fault, seen again with the provider's own table of refusals and the reply's Retry-After; what it
+    quotes of our key and the vendor's host is taken out.
+    """
     body = reply.body.value if isinstance(reply.body, Json) else None
     kind = judge(provider.faults, reply.status, fault.code, body) or fault.kind
-    wait = fault.retry_after if fault.retry_after is not None else retry_after(reply.headers, time.time())
+    asked = fault.retry_after if fault.retry_after is not None else retry_after(reply.headers, time.time())
     message = fault.message if kind == fault.kind else told(kind, fault.vendor or "")
-    return fault.changed(kind=kind, message=message, retry_after=wait)
+    seen = fault.changed(kind=kind, message=message, retry_after=within_a_day(asked))
+    return seen.changed(**unsaid({name: getattr(seen, name) for name in SAID}, secret, _host(provider)))
+
+
+def discreet(result: Result, provider: Provider, secret: str) -> Result:
+    """A result whose notes, and reasons for what was not made, quote neither our key nor the vendor's host."""
+    reasons = {name: result.extras[name] for name in UNMADE if name in result.extras}
+    if not (result.notes or reasons):
+        return result
+    host = _host(provider)
+    notes = tuple(replace(note, detail=unsaid(note.detail, secret, host)) for note in result.notes)
+    return replace(result, notes=notes, extras={**result.extras, **unsaid(reasons, secret, host)})
+
+
+def _host(provider: Provider) -> str:
+    return urlsplit(provider.url).hostname or ""

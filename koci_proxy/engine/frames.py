@@ -13,11 +13,13 @@ _DONE = b"[DONE]"
 class FrameReader:
     """Feed it bytes at any boundary; it gives back the frames that have come whole.
 
-    Comments, ids and `[DONE]` are passed over. Raises `Malformed` for data that is not JSON.
+    Comments, ids and `[DONE]` are passed over. Raises `Malformed` for data that is not JSON, and for more than
+    `max_bytes` of it in one frame.
     """
 
-    def __init__(self, sinks: Sinks) -> None:
+    def __init__(self, sinks: Sinks, max_bytes: int) -> None:
         self._sinks = sinks
+        self._max_bytes = max_bytes
         self._event: str | None = None
         self._reader: jsonstream.Reader | None = None
         self._head = b""
@@ -61,7 +63,7 @@ class FrameReader:
         if len(self._head) < len(_DONE):
             self._head = (self._head + part).lstrip()[: len(_DONE)]
         if self._reader is None:
-            self._reader = jsonstream.Reader(self._sinks)
+            self._reader = jsonstream.Reader(self._sinks, max_bytes=self._max_bytes)
         self._reader.feed(part)
 
     def _end_line(self) -> list[Frame]:

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 
 from .. import fit
 from ..faults import Fault
-from ..media import is_film
-from ..store import patiently
+from ..media import breaks_off, is_film
+from ..store import SMALL, patiently
 from ..types import Delivery, Job, Media, Note, Result
 from .shell import Shell
 
@@ -34,8 +34,8 @@ async def gather(job: Job, base: str, shell: Shell) -> Job:
 
 
 async def _bring(media: Media, field: str, base: str, shell: Shell, film: bool = False) -> Media:
-    if media.url is not None and (own := _own(media.url, base, shell)):
-        media = shell.store.media(own)
+    if media.url is not None:
+        media = _own(media.url, field, base, shell) or media
     if media.url is not None:
         media = await shell.fetcher.fetch(media.url, shell.spools.sink(), field=field, blame="app")
     if media.key is not None:
@@ -44,18 +44,28 @@ async def _bring(media: Media, field: str, base: str, shell: Shell, film: bool =
         raise Fault("bad_request", "this is not a film: send an MP4, QuickTime or WebM file", field=field)
     if not film and not (media.mime or "").startswith("image/"):
         raise Fault("bad_request", "this is not a picture: send a PNG, JPEG, WebP or GIF file", field=field)
+    if await _breaks_off(media):
+        raise Fault("bad_request", "this picture breaks off: its end is missing", field=field)
     return await shell.pixels.look(media, field)
 
 
-def _own(url: str, base: str, shell: Shell) -> str | None:
-    """The key of a link that we gave out ourselves; `Fault` when its signature does not open it."""
+async def _breaks_off(media: Media) -> bool:
+    """Whether a picture is only half there. A vendor would say so too, in words of its own and after a long upload."""
+    return await asyncio.to_thread(breaks_off, media) if (media.size or 0) > SMALL else breaks_off(media)
+
+
+def _own(url: str, field: str, base: str, shell: Shell) -> Media | None:
+    """What a link names that we gave out ourselves, None for any other; `Fault` when it leads nowhere any more."""
     place = f"{base.rstrip('/')}/storage/images/"
     if not url.startswith(place):
         return None
     key, _, query = url.removeprefix(place).partition("?")
     if not shell.store.verify(key, dict(parse_qsl(query))):
-        raise Fault("bad_request", "this link's signature is wrong or has expired", field="images")
-    return key
+        raise Fault("bad_request", "this link's signature is wrong or has expired", field=field)
+    try:
+        return shell.store.media(key)
+    except Fault as fault:
+        raise fault.changed(kind="bad_request", field=field) from fault  # no path of the app's is missing, but a value
 
 
 async def _kept(key: str, field: str, shell: Shell) -> Media:
@@ -66,13 +76,14 @@ async def _kept(key: str, field: str, shell: Shell) -> Media:
     return shell.store.media(found)
 
 
-async def fetch(result: Result, shell: Shell) -> Result:
+async def fetch(result: Result, shell: Shell, home: str | None = None) -> Result:
     """Bring in what the vendor linked to, and see that every picture is one, and how large and long a film is.
 
+    `home` is the address of its provider: what it links to there is fetched wherever that is.
     They are paid for by now: a failure here is never a reason to order them again, nor to keep back the others.
     """
     ends = await asyncio.gather(
-        *(patiently(partial(_fetch, each, shell)) for each in result.media), return_exceptions=True
+        *(patiently(partial(_fetch, each, shell, home)) for each in result.media), return_exceptions=True
     )
     media = tuple(end for end in ends if isinstance(end, Media))
     notes = result.notes
@@ -84,19 +95,19 @@ async def fetch(result: Result, shell: Shell) -> Result:
     return replace(result, media=media, notes=notes)
 
 
-async def early(media: Media, sent: Job, wish: Job, base: str, shell: Shell) -> Media | None:
+async def early(media: Media, sent: Job, home: str, wish: Job, base: str, shell: Shell) -> Media | None:
     """A picture as the app gets it while others of its job are still made; None where that is for the end to say."""
     if wish.compression is not None or wish.thumbnails:
         return None
     try:
-        result = await finish(await fetch(Result((media,)), shell), wish, sent, shell)
+        result = await finish(await fetch(Result((media,)), shell, home), wish, sent, shell)
         [ready] = await deliver(result.media, wish.deliver, base, shell)
     except Fault:
         return None  # it is met again at the end, and told
     return None if result.notes else ready
 
 
-async def _fetch(media: Media, shell: Shell) -> Media:
+async def _fetch(media: Media, shell: Shell, home: str | None) -> Media:
     if media.key is not None:
         return media  # delivered early
     for wait in (*WAITS, None):
@@ -104,7 +115,7 @@ async def _fetch(media: Media, shell: Shell) -> Media:
             if media.url is None:
                 fetched = media
             else:
-                fetched = await shell.fetcher.fetch(media.url, shell.spools.sink(), blame="upstream")
+                fetched = await shell.fetcher.fetch(media.url, shell.spools.sink(), blame="upstream", home=home)
             if fetched.mime is None or not fetched.mime.startswith(("image/", "video/")):
                 raise Fault("garbled", "the upstream answer holds something that is not a picture")
             return await shell.pixels.look(fetched)

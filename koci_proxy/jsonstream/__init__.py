@@ -2,7 +2,7 @@
 
 from ..malformed import Malformed
 from ..written import Written
-from .reader import Reader
+from .reader import WORDS, Reader
 from .writer import write
 
-__all__ = ["Malformed", "Reader", "Written", "write"]
+__all__ = ["WORDS", "Malformed", "Reader", "Written", "write"]

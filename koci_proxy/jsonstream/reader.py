@@ -13,12 +13,17 @@ from functools import cache
 from typing import Any
 
 from ..malformed import Flaw, Malformed
+from ..media import sniff
 from ..types import Media, Sinks
 from .base64text import Decoder, head_of
 from .skeleton import place, values
 
+# Fields of words alone: what is long there and has no space is a text in a script without any, or nonsense.
+WORDS = ("prompt", "negative_prompt", "negativePrompt", "text", "input", "content", "instructions", "system")
+
 _BACKSLASH = 0x5C
 _HEAD = 4096
+_NAMED = 128  # the last bytes before a string, in which its field's name stands
 
 
 @cache
@@ -31,13 +36,20 @@ def _whole(threshold: int) -> re.Pattern[bytes]:
     return re.compile(pattern % (threshold // 2 - 1, threshold // (2 * escapes) - 2, escapes), re.DOTALL)
 
 
+@cache
+def _named(texts: tuple[str, ...]) -> re.Pattern[bytes] | None:
+    """The end of a body whose next string is the value of one of these fields."""
+    names = b"|".join(name.encode() for name in texts)
+    return re.compile(rb'(?<!\\)"(?:%b)"\s*+:\s*+"\Z' % names) if texts else None
+
+
 class Reader:
     """Reads one JSON body.
 
     A string of at least `threshold` bytes (64 or more) that begins as base64 or as a data URI becomes a
-    `Media` of a sink; every other string stays text. All that is not a picture is bounded by `max_skeleton` bytes,
-    nesting by `max_depth`, the whole body by `max_bytes`. Whatever is wrong raises `Malformed`, and then, as on
-    `abort`, nothing is left in any sink.
+    `Media` of a sink; every other string stays text, as does bare base64 in a field named in `texts`. All that is
+    not a picture is bounded by `max_skeleton` bytes, nesting by `max_depth`, the whole body by `max_bytes`. Whatever
+    is wrong raises `Malformed`, and then, as on `abort`, nothing is left in any sink.
     """
 
     def __init__(
@@ -48,6 +60,7 @@ class Reader:
         max_skeleton: int = 8 * 1024 * 1024,
         max_depth: int = 100,
         max_bytes: int | None = None,
+        texts: tuple[str, ...] = (),
     ) -> None:
         self._sinks = sinks
         self._threshold = threshold
@@ -55,6 +68,7 @@ class Reader:
         self._max_skeleton = max_skeleton
         self._max_depth = max_depth
         self._max_bytes = max_bytes
+        self._texts = texts
         self._size = 0
         self._skeleton = bytearray()
         self._scanned = False
@@ -165,12 +179,21 @@ class Reader:
         """Whether a string that has become long is a picture; then all of it that came so far is taken back out."""
         self._decided = True
         held = bytes(self._skeleton[self._begin :])
-        head = head_of((held + piece[: self._threshold])[: min(self._threshold, _HEAD)])
-        if head is None:
+        begun = (held + piece[: self._threshold])[: min(self._threshold, _HEAD)]
+        head = head_of(begun)
+        if head is None or (head == 0 and self._is_text(begun)):
             return piece
         del self._skeleton[self._begin :]
         self._decoder = Decoder(self._sinks())
         return (held + piece)[head:]
+
+    def _is_text(self, begun: bytes) -> bool:
+        """Whether the string that has begun belongs to a field of words, and is no picture that was put there."""
+        named = _named(self._texts)
+        if named is None or not named.search(self._skeleton, max(self._begin - _NAMED, 0), self._begin):
+            return False
+        letters = begun.replace(b"\\", b"")[:64]
+        return sniff(binascii.a2b_base64(letters[: len(letters) // 4 * 4])).mime is None
 
     def _decode(self, decoder: Decoder, piece: bytes) -> None:
         try:

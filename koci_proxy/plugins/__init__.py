@@ -4,5 +4,6 @@ from .hooks import HOOKS
 from .loading import Plugins, load
 from .sources import PluginError
 from .trial import contract
+from .verbs import ask
 
-__all__ = ["HOOKS", "PluginError", "Plugins", "contract", "load"]
+__all__ = ["HOOKS", "PluginError", "Plugins", "ask", "contract", "load"]

@@ -22,7 +22,7 @@ class Hooks:
     def on_job(self, job: Job, caller: Caller) -> Job | None:
         """A caller's job has been read and nothing is decided yet: refuse it, or change what is asked for."""
 
-    def on_plan(self, targets: Sequence[Target], job: Job) -> Sequence[Target] | None:
+    def on_plan(self, targets: Sequence[Target], job: Job, caller: Caller) -> Sequence[Target] | None:
         """The targets that could serve the job stand in order: drop some, or put them in another order."""
 
     def on_target(self, job: Job, target: Target, policy: str) -> Job | None:
@@ -32,10 +32,17 @@ class Hooks:
         """The call to the vendor is written and has no key yet: add a header, or change its body."""
 
     def on_result(self, result: Result, job: Job, target: Target) -> Result | None:
-        """The vendor's answer has been read: check it, mark it, or write it down."""
+        """The vendor's answer has been read: check it, mark it, or write it down.
+
+        A stream shows no preview, and no picture of a set, before this has seen all of them. One that leaves no picture
+        of some makes the answer an `empty` one.
+        """
 
     def on_fault(self, fault: Fault, job: Job, target: Target) -> Fault | None:
-        """An attempt has failed: replace the fault to change what happens next, raise one to try nothing more."""
+        """An attempt has failed: replace the fault to change what happens next, raise one to try nothing more.
+
+        An attempt that may have been paid for stays one, whatever is said of it.
+        """
 
     def on_close(self) -> None:
         """This set of plugins goes out of use, by a reload or at the end: give back what is held open."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence, Set
 from inspect import isawaitable
 from pathlib import Path
-from types import ModuleType
-from typing import Any, get_args, get_origin, get_type_hints
+from types import ModuleType, NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pluggy import PluginValidationError
 
 from ..faults import Fault
+from ..types import Result, Target
+from ..words import told
 from . import doors, hooks
 from .hooks import HOOKS, Roll, User
 from .sources import PluginError, Sources, say, show
+from .values import article, either, flaw
 
 logger = logging.getLogger(__name__)
 Wanted = tuple[str, Mapping[str, Any]]
@@ -64,7 +67,7 @@ class Plugins:
         value, users = self._users[hook]
         for user in users:
             new = await _ask(user, args)
-            if new is not None:
+            if new is not None and new is not args[value]:
                 args[value] = _checked(user, args[value], new)
         return args[value]
 
@@ -85,29 +88,48 @@ async def _ask(user: User, args: Mapping[str, Any]) -> Any:
         return await answer if isawaitable(answer) else answer
     except Fault:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         logger.exception("plugin %s failed in %s", user.plugin, user.hook)
         raise Fault("internal", f"the plugin {user.plugin!r} failed in {user.hook}") from error
 
 
 def _checked(user: User, old: Any, new: Any) -> Any:
-    """What a plugin gave back, if it is of the value's type; of several values each must be."""
-    if isinstance(old, (tuple, list)) and isinstance(new, (tuple, list)):
-        for each in new:
-            _checked(user, old[0] if old else each, each)
-        return type(old)(new)
-    if isinstance(new, type(old)):
-        return new
-    message = f"the plugin {user.plugin!r} gave {type(new).__name__} back from {user.hook}, not {type(old).__name__}"
-    logger.error(message)
-    raise Fault("internal", message)
+    """What a plugin gave back in place of a value, if the house can go on with it."""
+    several = isinstance(old, (tuple, list)) and isinstance(new, (tuple, list))
+    wrong = _stray(user.hook, old, new) if several else _wrong(user.hook, old, new)
+    if wrong:
+        message = f"the plugin {user.plugin!r} gave {wrong}"
+        logger.error(message)
+        raise Fault("internal", message)
+    if isinstance(new, Result) and old.media and not new.media:
+        logger.error("the plugin %r left no picture in %s, so that the app gets none", user.plugin, user.hook)
+        raise Fault("empty", told("empty", ""), stage="accepted")
+    return type(old)(new) if several else new
+
+
+def _wrong(hook: str, old: Any, new: Any) -> str:
+    if not isinstance(new, type(old)):
+        return f"{type(new).__name__} back from {hook}, not {type(old).__name__}"
+    field = flaw(new)
+    return f"{article(new)} back from {hook} whose {field}" if field else ""
+
+
+def _stray(hook: str, old: Sequence[Target], new: Sequence[Any]) -> str:
+    """What is none of the targets that a plugin was given: it may drop some and change their order, no more."""
+    known = {(each.provider, each.model, each.dialect) for each in old}
+    for each in new:
+        if not isinstance(each, Target):
+            return f"{type(each).__name__} back from {hook}, not Target"
+        if (each.provider, each.model, each.dialect) not in known:
+            return f"the target {each} back from {hook}, which is none of those it was given"
+    return ""
 
 
 def _close(user: User) -> asyncio.Task[None] | None:
     """Run one `on_close`; an asynchronous one becomes a task where a loop runs, else it is run to its end here."""
     try:
         answer = user.function()
-    except Exception:
+    except (Exception, SystemExit):
         logger.exception("plugin %s failed in on_close", user.plugin)
         return None
     if not isawaitable(answer):
@@ -127,7 +149,7 @@ def _close(user: User) -> asyncio.Task[None] | None:
 async def _closed(user: User, answer: Awaitable[Any]) -> None:
     try:
         await answer
-    except Exception:
+    except (Exception, SystemExit):
         logger.exception("plugin %s failed in on_close", user.plugin)
 
 
@@ -209,13 +231,15 @@ def option_flaws(holder: object, options: Mapping[str, Any]) -> list[str]:
     ]
 
 
-# What YAML has, as the types of options name it, and how each is called.
+# What YAML has, as the types of options name it, and how each is called. A path is text in it, and a set a list.
 _PLAIN: Mapping[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "text"),
+    Path: ((str,), "text"),
     bool: ((bool,), "true or false"),
     int: ((int,), "a whole number"),
     float: ((int, float), "a number"),
-    **dict.fromkeys((list, Sequence), ((list,), "a list")),
+    NoneType: ((NoneType,), "nothing"),
+    **dict.fromkeys((list, Sequence, tuple, set, frozenset, Set), ((list,), "a list")),
     **dict.fromkeys((dict, Mapping), ((dict,), "a map")),
 }
 
@@ -229,21 +253,42 @@ def _types(holder: type) -> Mapping[str, Any]:
 
 
 def _misfits(name: str, kind: Any, value: Any) -> Iterator[str]:
-    """Where a value is none of a plain type; what else a type may be is the plugin's own business. Shows no text, which
-    may be a secret.
+    """Where a value is none of a plain type, nor any of a union; what else a type may be is the plugin's own business.
+    Shows no text, which may be a secret.
     """
-    plain = _PLAIN.get(get_origin(kind) or kind)
-    if plain is None:
-        return
-    kinds, words = plain
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        yield f"option {name!r} must be {words}, not {_spoken(value)}"
-    elif isinstance(value, list) and len(get_args(kind)) == 1:
+    kinds = list(_either(kind))
+    fits = [each for each in kinds if _outside_of(each, value) == ""]
+    if fits:
+        inner = [list(_inner_misfits(name, each, value)) for each in fits]
+        yield from min(inner, key=len)
+    else:
+        yield f"option {name!r} must be {either([_outside_of(each, value) for each in kinds])}, not {_spoken(value)}"
+
+
+def _either(kind: Any) -> Iterator[Any]:
+    """The members of a union, each word of a `Literal` as one of its own; any other type is its only member."""
+    for each in get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,):
+        yield from (Literal[word] for word in get_args(each)) if get_origin(each) is Literal else (each,)
+
+
+def _outside_of(kind: Any, value: Any) -> str:
+    """What a value would have to be to be of a type; empty where it is, or where nobody can say."""
+    if get_origin(kind) is Literal:
+        [word] = get_args(kind)
+        return "" if type(value) is type(word) and value == word else repr(word)
+    kinds, words = _PLAIN.get(get_origin(kind) or kind, ((object,), ""))
+    return "" if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds) else words
+
+
+def _inner_misfits(name: str, kind: Any, value: Any) -> Iterator[str]:
+    """What is in a list or map and does not fit."""
+    inside = [each for each in get_args(kind) if each is not ...]
+    if isinstance(value, list) and len(inside) == 1:
         for at, each in enumerate(value):
-            yield from _misfits(f"{name}[{at}]", get_args(kind)[0], each)
-    elif isinstance(value, dict) and len(get_args(kind)) == 2:
+            yield from _misfits(f"{name}[{at}]", inside[0], each)
+    elif isinstance(value, dict) and len(inside) == 2:
         for key, each in value.items():
-            yield from _misfits(f"{name}.{key}", get_args(kind)[1], each)
+            yield from _misfits(f"{name}.{key}", inside[1], each)
 
 
 def _spoken(value: Any) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
+from urllib.parse import urlencode
 
 from ..facts import Card
 from ..faults import KINDS, Fault
+from ..media import from_base64
 from ..types import (
-    PIECE,
     UNDER_WAY,
     Caller,
     Delivery,
@@ -32,30 +34,20 @@ from ..types import (
     Target,
     Ticket,
 )
-from ..wire import Call, Frame, Json, Reply
+from ..wire import Call, Form, Frame, Json, Raw, Reply, Spelled
 from . import doors
 from .hooks import HOOKS, Roll
 from .loading import Plugins, dialect, enter, make, making, needed
 from .sources import PluginError, Sources, say
-
-
-@dataclass(frozen=True, slots=True)
-class _Bytes:
-    """A picture too small to matter."""
-
-    content: bytes = b"\x89PNG\r\n\x1a\n"
-
-    @property
-    def size(self) -> int:
-        return len(self.content)
-
-    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
-        yield self.content
-
+from .values import listed
+from .verbs import GIVES, slip
 
 JOB = Job(model="sample", prompt="a fox in the snow")
-PICTURE = Media(data=_Bytes(), mime="image/png", width=1, height=1, size=8)
-LINKED = Media(url="https://example.com/1.png", mime="image/png", width=1, height=1, size=8)
+# A PNG of 8x8 pixels, all of one blue.
+PICTURE = from_base64(
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR42mNQaDiAFTEMLQkAOsZYAf+tz8gAAAAASUVORK5CYII="
+)
+LINKED = replace(PICTURE, data=None, url="https://example.com/1.png")
 RESULT = Result((PICTURE,), text="a fox", created=1_700_000_000)
 TARGET = Target("sample", "sample-1", "sample", Card("sample"))
 VIDEO = Job(model="sample", prompt="a fox in the snow", task="video", options={"_async": True})
@@ -76,27 +68,34 @@ FIELDS = (
     *("n", "format", "compression", "quality", "background", "style", "task", "model"),
 )
 FOREIGN = "no_such_field"
+NO_JSON = "which is no JSON"
 # Seconds that a plain hook may take: it runs between all other calls.
 SHORT = 0.1
 # What a value given to a plugin's option stands for when only its type is known.
 OPTIONS: Mapping[str, Any] = {"str": "sample", "int": 1, "float": 1.0, "bool": True, "list": ["sample"], "dict": {}}
 
 
-def contract(file: Path, options: Mapping[str, Any] | None = None, folders: Sequence[Path] = ()) -> list[str]:
+def contract(
+    file: Path,
+    options: Mapping[str, Any] | None = None,
+    folders: Sequence[Path] = (),
+    show: Callable[[str], object] = str,
+) -> list[str]:
     """Run the contract tests against a plugin or dialect; what it breaks, one line each, and none when it keeps all.
 
     `options` are what the configuration would give it; what is needed and not given is made up by its type. Modules
-    that it borrows from are looked for beside it and in `folders`. Not to be called where an event loop runs.
+    that it borrows from are looked for beside it and in `folders`. `show` is told what a dialect would send. Not to be
+    called where an event loop runs.
     """
     file = file.resolve()
     inside = file.parent.name in ("dialects", "transforms")
     sources = Sources([file.parent.parent if inside else file.parent, *folders])
     try:
         if file.parent.name == "dialects":
-            return dialect_breaks(dialect(sources, file))
+            return dialect_breaks(dialect(sources, file), show)
         module = sources.load(file)
         if not hasattr(module, "Plugin") and any(doors.faces(module, side) for side in (doors.DOOR, doors.VENDOR)):
-            return dialect_breaks(dialect(sources, file))
+            return dialect_breaks(dialect(sources, file), show)
         return _plugin_breaks(sources, file, sample_options(module, options or {}))
     except PluginError as error:
         return list(error.complaints)
@@ -204,18 +203,17 @@ class _Findings:
         except Fault as fault:
             if not (may_fault or may_raise):
                 self.lines.append(f"{what} raised {fault!r}")
-        except Exception as error:  # noqa: BLE001 - whatever a stranger's code raises is a finding
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's code raises is a finding
             if not may_raise:
                 self.lines.append(f"{what} raised {say(error)}")
         else:
             if isinstance(value, kinds):
                 return value
-            names = " or ".join(kind.__name__ for kind in kinds)
-            self.lines.append(f"{what} gave {type(value).__name__} back, not {names}")
+            self.lines.append(f"{what} gave {type(value).__name__} back, not {listed(kinds)}")
         return None
 
 
-def dialect_breaks(module: ModuleType) -> list[str]:
+def dialect_breaks(module: ModuleType, show: Callable[[str], object] = str) -> list[str]:
     """What a dialect with all its names breaks when it is used."""
     findings = _Findings()
     if doors.faces(module, doors.DOOR):
@@ -226,7 +224,7 @@ def dialect_breaks(module: ModuleType) -> list[str]:
         _try_named(module, findings)
         _try_jobs(module, findings)
     if doors.faces(module, doors.VENDOR):
-        _try_vendor(module, findings)
+        _try_vendor(module, findings, show)
     return findings.lines
 
 
@@ -334,19 +332,60 @@ def _try_story(what: str, findings: _Findings, story: Callable[..., Any], state:
         findings.lines.append(f"{what} gave no Frame, so that nobody hears of the end")
 
 
-def _try_vendor(module: ModuleType, findings: _Findings) -> None:
+def _try_vendor(module: ModuleType, findings: _Findings, show: Callable[[str], object]) -> None:
     for status in (200, 500):
         what = f"decode of an empty answer with status {status}"
-        answer = Reply(status, {}, Json({}))
-        result = findings.tried(what, (Result, Ticket), module.decode, answer, JOB, TARGET, may_fault=True)
+        result = _try_verb(what, module, "decode", findings, Reply(status, {}, Json({})), JOB, TARGET, may_fault=True)
         if isinstance(result, Result) and not result.media:
             findings.lines.append(f"{what} gave a Result without a picture: raise a Fault, 'empty' or 'refused'")
-    call = findings.tried("encode of a sample", (Call,), module.encode, JOB, TARGET, may_fault=True)
+    call = _try_verb("encode of a sample", module, "encode", findings, JOB, TARGET, may_fault=True)
+    if call is not None:
+        show(f"encode of a sample: {_shown(call)}")
+        findings.lines += ["encode of a sample gave a body that is no JSON"] if NO_JSON in _shown(call) else []
     if call is not None and doors.faces(module, doors.DOOR):
         again = findings.tried("parse of what encode wrote", (Job,), module.parse, call)
         if again is not None and again.prompt != JOB.prompt:
             findings.lines.append("parse of what encode wrote lost the prompt")
-    for name in ("poll", "cancel"):
+    if not hasattr(module, "poll") and _may_wait(module) and "no poll" not in "".join(findings.lines):
+        findings.lines.append("'poll' is missing: it makes a Ticket, and nothing would look after that")
+    about: Mapping[str, Any] = dict.fromkeys(("poll", "cancel"), Ticket(_AnyHandle())) | {"event": Frame(None, {})}
+    for name, of in about.items():
         if hasattr(module, name):
-            ticket = Ticket(_AnyHandle())
-            findings.tried(f"{name} of a sample", (Call,), getattr(module, name), ticket, JOB, TARGET, may_raise=True)
+            _try_verb(f"{name} of a sample", module, name, findings, of, JOB, TARGET, may_raise=True)
+    for name in ("words", "left_out"):
+        if hasattr(module, name):
+            _try_verb(f"{name} of a sample", module, name, findings, JOB, TARGET)
+
+
+def _try_verb(what: str, module: ModuleType, verb: str, findings: _Findings, *args: Any, **may: bool) -> Any:
+    """What a function towards a vendor gave, None where the house could not go on with it."""
+    value = findings.tried(what, GIVES[verb], getattr(module, verb), *args, **may)
+    wrong = slip(module, verb, value) if value is not None else ""
+    if wrong:
+        findings.lines.append(f"{what}: it {wrong}")
+    return None if wrong else value
+
+
+def _may_wait(module: ModuleType) -> bool:
+    """Whether a function beside `decode` has a word for a `Ticket`; what it borrows makes its own."""
+    beside = getattr(module.decode, "__globals__", {}).values()
+    return any("Ticket" in each.__code__.co_names for each in beside if inspect.isfunction(each))
+
+
+def _shown(call: Call) -> str:
+    """A call as its author wants to see it, on one line."""
+    match call.body:
+        case Json(value) | Form(value):
+            body = " " + json.dumps(value, ensure_ascii=False, default=_spelled)
+        case Raw(_, mime):
+            body = f" ({mime})"
+        case _:
+            body = ""
+    return f"{call.method} {call.path}{'?' if call.query else ''}{urlencode(call.query)}{body}"
+
+
+def _spelled(value: Any) -> str:
+    """A picture in a body, or what is no JSON."""
+    if isinstance(value, Spelled):
+        return f"({value.form} of {value.media.mime})"
+    return f"({value.mime or 'a picture'})" if isinstance(value, Media) else f"({type(value).__name__}, {NO_JSON})"

@@ -5,8 +5,8 @@ delivered, and never more than `of`.
 """
 
 from .amounts import show
-from .price import Case, Condition, Price, by_second
+from .price import Case, Condition, Price, by_second, turned
 from .reading import parse
 from .sums import came, of
 
-__all__ = ["Case", "Condition", "Price", "by_second", "came", "of", "parse", "show"]
+__all__ = ["Case", "Condition", "Price", "by_second", "came", "of", "parse", "show", "turned"]

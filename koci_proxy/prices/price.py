@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ast
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .formula import Formula
@@ -50,6 +51,15 @@ def by_second(price: Price) -> bool:
     if price.cases:
         return any(by_second(case.price) for case in price.cases if not _of_films(case))
     return price.second is not None or bool(price.second_tiers)
+
+
+def turned(price: Price) -> Price | None:
+    """What the sums of a price fall short of nothing by, as a price in which all else is free; None without a sum."""
+    if any(case.price.formula for case in price.cases):
+        return Price(cases=tuple(replace(case, price=turned(case.price) or Price()) for case in price.cases))
+    if price.formula is None:
+        return None
+    return Price(formula=Formula(f"-({price.formula.text})", ast.UnaryOp(ast.USub(), price.formula.tree)))
 
 
 def _of_films(case: Case) -> bool:

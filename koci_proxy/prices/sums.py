@@ -96,12 +96,12 @@ def came(price: Price, job: Job, result_pictures: Sequence[Media]) -> int:
     """What a job costs by what was delivered, in thousandths of a credit: nothing where nothing came, else what each
     piece costs by its own pixels and seconds, and the pictures that were sent.
 
-    No piece costs more than it would as it was asked for, and none beyond the number asked for costs anything: what
-    comes of it is never more than `of` for the same job. A tier is that of the long edge or of the area, whichever is
-    cheaper. What nobody can tell of a piece (its quality) costs as it was asked.
+    No piece costs more than it would as it was asked for, and none beyond the most that the job may come to costs
+    anything: what comes of it is never more than `of` for so many. A tier is that of the long edge or of the area,
+    whichever is cheaper. What nobody can tell of a piece (its quality) costs as it was asked.
     """
     view = _asked(job)
-    pieces = [_made(view, media) for media in result_pictures[: job.n]]
+    pieces = [_made(view, media) for media in result_pictures[: job.most]]
     if not pieces:
         return 0
     most = _each(price, view)

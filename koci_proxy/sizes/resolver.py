@@ -16,6 +16,10 @@ from .words import RATIOS, SAME_RATIO, alike, apart, covers, edge, formula, frac
 
 Policy = Literal["exact", "nearest", "cover"]
 
+# Who asks for 1920x1080 and can have 1376x768 or 2752x1536, half or twice as much, would rather have it too large: of
+# two sizes the smaller is taken only if it is nearer by more than this.
+SMALLER = 1.1
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -75,7 +79,7 @@ def _nearest_tier(tier: str, tiers: Sequence[str], policy: Policy) -> str:
     if policy == "cover":
         by_size = sorted(tiers, key=edge)
         return next((other for other in by_size if edge(other) >= edge(tier)), by_size[-1])
-    return min(tiers, key=lambda other: apart(edge(other), edge(tier)))
+    return min(tiers, key=lambda other: _away(edge(other), edge(tier)))
 
 
 def _by_table(asked: Size, rules: SizeRules, policy: Policy) -> Resolved:
@@ -201,7 +205,8 @@ def _filled(asked: Size, rules: SizeRules) -> tuple[Size, tuple[Note, ...]]:
 def _choose(asked: Size, offers: Sequence[Size], policy: Policy) -> Size:
     """The offer nearest in ratio, then in tier or area; to cover, the smallest of that ratio that covers, else of any.
 
-    Pixels that are offered just so are taken whatever their ratio is called: printed tables have their odd rows.
+    Asked pixels that are offered just so are taken whatever their ratio is called: printed tables have their odd rows.
+    Those that the formula makes of a name are not, for they may be another tier's.
     """
     shape = shape_of(asked)
     wanted = asked.pixels or (formula(asked.tier, asked.ratio) if asked.tier and asked.ratio else None)
@@ -212,12 +217,15 @@ def _choose(asked: Size, offers: Sequence[Size], policy: Policy) -> Size:
 
     def scale(offer: Size) -> float:
         if asked.tier and offer.tier:
-            return apart(edge(offer.tier), edge(asked.tier))
-        return apart(math.prod(offer.pixels), math.prod(wanted)) if offer.pixels and wanted else 0.0
+            return _away(edge(offer.tier), edge(asked.tier))
+        return _away(math.prod(offer.pixels), math.prod(wanted)) if offer.pixels and wanted else 0.0
 
-    best = min(offers, key=lambda offer: (wanted is None or offer.pixels != wanted, slant(offer), scale(offer)))
+    def unlike(offer: Size) -> bool:
+        return asked.pixels is None or offer.pixels != asked.pixels
+
+    best = min(offers, key=lambda offer: (unlike(offer), slant(offer), scale(offer)))
     as_named = best.tier == asked.tier and slant(best) == 0
-    if policy != "cover" or wanted is None or as_named or best.pixels == wanted:
+    if policy != "cover" or wanted is None or as_named or not unlike(best):
         return best
     alike_ones = [offer for offer in offers if slant(offer) == slant(best)]
     for among in (alike_ones, offers):
@@ -225,6 +233,11 @@ def _choose(asked: Size, offers: Sequence[Size], policy: Policy) -> Size:
         if covering:
             return min(covering, key=_area)
     return max(alike_ones, key=_area)
+
+
+def _away(offered: int, wanted: int) -> float:
+    """How far an offer is from what is wanted, edge by edge or area by area: the smaller one is a little further."""
+    return apart(offered, wanted) * (SMALLER if offered < wanted else 1)
 
 
 def _area(size: Size) -> int:

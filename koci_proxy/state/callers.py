@@ -177,11 +177,12 @@ class Callers:
         self._unknown.pop(_digest(plain), None)
         return plain, _caller(_row(SimpleNamespace(**values)))
 
-    async def rotate(self, id_or_name: str, overlap_seconds: float) -> tuple[str, Caller]:
-        """A new key, in plain text for this once, for the same caller; the old one dies after the overlap, and one
-        that was older still dies now.
+    async def rotate(self, id_or_name: str, overlap_seconds: float, *, force: bool = False) -> tuple[str, Caller]:
+        """A new key, in plain text for this once, for the same caller; the old one dies after the overlap.
 
-        Raises `Fault` not_found where no live app key has that id or name, and conflict as `revoke` does.
+        Raises `Fault` not_found where no live app key has that id or name, and conflict as `revoke` does or while an
+        earlier overlap runs: the key that was promised to be good until its end has no place beside two others, and
+        dies now where that is what one wants (`force`).
         """
         if not 0 <= overlap_seconds < math.inf:
             raise Fault("bad_request", "the overlap is 0 seconds or more", field="overlap")
@@ -192,12 +193,20 @@ class Callers:
         values = {"digest": new["digest"], "hint": new["hint"], "old_digest": keys.c.digest}
         values |= {"old_until": self._database.now() + overlap_seconds}
         live = (keys.c.id == row.id) & keys.c.revoked_at.is_(None)
+        overlapping = (keys.c.old_until > self._database.now()).label("overlapping")
+        asked = select(keys.c.old_until, overlapping).where(live).with_for_update()
 
-        async def rotated(connection: Writing) -> bool:
-            return bool((await connection.execute(keys.update().where(live).values(values))).rowcount)
+        async def rotated(connection: Writing) -> Any:
+            held = (await connection.execute(asked)).one_or_none()
+            if held is not None and (force or not held.overlapping):
+                await connection.execute(keys.update().where(live).values(values))
+            return held
 
-        if not await self._database.write(rotated):
+        held = await self._database.write(rotated)
+        if held is None:
             raise Fault("not_found", f"the key {row.id} has been revoked meanwhile")
+        if held.overlapping and not force:
+            raise _promised(held.old_until)
         self._known.clear()
         self._unknown.pop(_digest(plain), None)
         return plain, _caller(row)
@@ -293,6 +302,13 @@ def _new(kind: str, name: str) -> tuple[str, dict[str, Any]]:
         "revoked_at": None,
         "old_until": None,
     }
+
+
+def _promised(until: float) -> Fault:
+    """Why a key cannot be rotated while the one before it is good."""
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(until))
+    what = f"the key before this one was promised to be good until {at} UTC; to end that at once, force it"
+    return Fault("conflict", f'{what} (--force, over HTTP "force": true)', field="force", code="overlap_running")
 
 
 def _digest(plain: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import re
 import socket
@@ -16,17 +15,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import ColumnElement, Float, cast, func, literal, make_url, select
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DataError, IntegrityError, NotSupportedError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..facts import DATABASES, ESCAPED
-from ..faults import Fault
+from ..faults import SILENT, Fault
 from .file import File, is_busy
 from .migrations import upgrade
+from .outage import Outage, is_mistake
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
-
-log = logging.getLogger(__name__)
 
 # The driver of each kind of database; a URL may also name its own (`postgresql+psycopg://…`).
 DRIVERS = dict(zip(DATABASES, ("sqlite", "postgresql+asyncpg", "postgresql+asyncpg"), strict=True))
@@ -36,9 +34,6 @@ TURN = 10.0
 TOGETHER = 64
 # Seconds for a database that did not answer to do so, when somebody asks how it is.
 PROBE = 2.0
-SILENT = "the state database does not answer"
-# What is wrong with one statement says nothing of the database.
-_OF_A_STATEMENT = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 End = TypeVar("End")
 Work = Callable[[Any], Awaitable[Any]]
@@ -47,8 +42,9 @@ Work = Callable[[Any], Awaitable[Any]]
 class Database:
     """One database, shared by every process that opens it.
 
-    Raises `Fault` internal when it cannot be opened, with the reason, for the operator; and when it does not answer
-    later on, where the words for the app say no more than that.
+    Raises `Fault` internal when it cannot be opened, with the reason, for the operator, and for a statement that it
+    refuses; unserved (code `state_silent`) when it does not answer later on, where the words for the app say no more
+    than that.
     """
 
     def __init__(self, url: str) -> None:
@@ -56,7 +52,7 @@ class Database:
         self._written = url
         self.made: str | None = None  # the SQLite file, where it was not there before
         self._told = _Told(self)
-        self.silent = False
+        self.outage = Outage()
         self._ready = False
         self._single = True
         self._queue: list[tuple[Work, asyncio.Future[Any]]] = []
@@ -105,11 +101,11 @@ class Database:
 
     async def trouble(self) -> str | None:
         """Why nothing can be done with it just now; where the last work failed, it is asked once more."""
-        if self.silent:
+        if self.outage.away:
             with suppress(Fault, TimeoutError):
                 async with asyncio.timeout(PROBE):
                     await self.write(lambda connection: connection.execute(select(1)))
-        return SILENT if self.silent else None
+        return self.outage.what if self.outage.away else None
 
     async def close(self) -> None:
         """Close it when all that is being written is written."""
@@ -134,11 +130,20 @@ class Database:
             async with self._engine.begin() as connection:
                 yield connection
 
-    async def write(self, work: Callable[[Any], Awaitable[End]]) -> End:
+    async def write(self, work: Callable[[Any], Awaitable[End]], *, spent: bool = False) -> End:
         """Do work in a transaction of its own or together with that of others: all of it is written, or nothing.
 
         The work may be begun twice, so it changes nothing but the database. It goes on when who asked for it is gone.
+        Where something may be `spent` on what it writes of, the stage of its fault says so.
         """
+        try:
+            return await self._written_down(work)
+        except Fault as fault:
+            if spent and fault.code == SILENT:
+                raise fault.changed(stage="sent") from fault.__cause__
+            raise
+
+    async def _written_down(self, work: Callable[[Any], Awaitable[End]]) -> End:
         if not self._single:
             return await asyncio.shield(self._begun(self._alone(work)))
         done: asyncio.Future[End] = asyncio.get_running_loop().create_future()
@@ -180,7 +185,7 @@ class Database:
             assert self._engine is not None, "open() comes first"
             async with self._engine.begin() as connection:
                 ends = [await work(connection) for work in works]
-        self.silent = False
+        self.outage.ends()
         return ends
 
     async def _alone(self, work: Callable[[Any], Awaitable[End]]) -> End:
@@ -208,11 +213,16 @@ class _Told:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, _TROUBLES):
-            self._database.silent = not isinstance(error, _OF_A_STATEMENT)
-            if self._database._ready:  # else who opens it says why, in one line
-                log.error(SILENT, exc_info=error)
-            raise Fault("internal", SILENT) from error
+        if not isinstance(error, _TROUBLES):
+            return
+        outage, opened = self._database.outage, self._database._ready  # else who opens it says why, in one line
+        if is_mistake(error):
+            if opened:
+                outage.refused(error)
+            raise Fault("internal", "the state database refused a statement") from error
+        if opened:
+            outage.begins(error, _why(error))
+        raise outage.fault() from error
 
 
 def masked(url: str) -> str:

@@ -169,7 +169,9 @@ class JobBook:
         None when the caller has one of the same `repeat_key` already. `Fault` no_credit where its credits do not
         suffice, too_fast where it has spent what it may in a day.
         """
-        return await self._database.write(lambda connection: self._begin(connection, new, money))
+        # A commit may land though the database could not say so: then it is carried, and another may not know it.
+        alone = new.background and not (new.repeat_key or new.repeat_of)
+        return await self._database.write(lambda connection: self._begin(connection, new, money), spent=alone)
 
     async def _begin(self, connection: Writing, new: NewJob, money: Money) -> Row | None:
         values = {name: getattr(new, name) for name in _NEW}
@@ -197,7 +199,8 @@ class JobBook:
 
     async def change(self, id: str, **values: Any) -> None:
         """Write columns of a job that is ours and under way; `Lost` when it is not (any more)."""
-        if not await self._database.write(lambda connection: self._changed(connection, id, values)):
+        spent = any(value.keys() & {"ticket", "result", "fault"} for value in values.get("parts", {}).values())
+        if not await self._database.write(lambda connection: self._changed(connection, id, values), spent=spent):
             raise Lost(id)
 
     async def _changed(
@@ -221,7 +224,7 @@ class JobBook:
             await holds.settle(connection, id, charge.amount, model=charge.model, pictures=charge.pictures)
             return True
 
-        if not await self._database.write(ended):
+        if not await self._database.write(ended, spent=status != "failed" or "attention" in values):
             raise Lost(id)
 
     async def recover(self, id: str, keep: float | None, **values: Any) -> None:
@@ -232,7 +235,8 @@ class JobBook:
         lost = (jobs.c.id == id) & (jobs.c.status == "failed")
         expires = None if keep is None else self._database.now() + keep
         more = {"attention": None, **values, "fault": None, "expires_at": expires, "version": jobs.c.version + 1}
-        await self._database.write(lambda connection: connection.execute(jobs.update().where(lost).values(more)))
+        one = jobs.update().where(lost).values(more)
+        await self._database.write(lambda connection: connection.execute(one), spent=True)
 
     async def find(self, owner: str, id: str) -> Row | None:
         """A caller's job by its id or number; None for one that is another's, as for one that is not."""

@@ -104,8 +104,8 @@ class RequestLog:
             await asyncio.sleep(EVERY)
             try:
                 await self.flush()
-            except Fault as fault:
-                log.warning("the request log waits: %s", fault)
+            except Fault as fault:  # the database has said so itself
+                log.debug("the request log waits: %s", fault)
 
     async def flush(self) -> None:
         """Write what is held now. A row that cannot be written keeps no other back."""

@@ -3,6 +3,8 @@
 The URL is judged before anything is asked; the addresses behind a name are looked up once, all judged, and connected to
 as judged, so that a name which answers differently a moment later gains nothing. Redirects are followed by hand and
 judged again. Proxies of the environment are not used: they would look the name up themselves.
+
+What a vendor links to on the origin of its own provider is no stranger's: the operator named that address himself.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ log = logging.getLogger("koci_proxy.upstream")
 
 Allow = frozenset[tuple[str, int]]
 Giver = Literal["app", "upstream"]
+Origin = tuple[str, str, int | None]  # scheme, host, port; None is the scheme's own
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -66,6 +69,8 @@ class Fetcher:
         allow: Allow = frozenset(),
     ) -> None:
         self._transport = transport or Transport(Client(per_origin=32, resolve=guarded(allow), trust_env=False))
+        # Connections of its own: one that was opened without a judgement must not carry the link of a stranger.
+        self._unjudged = transport or Transport(Client(per_origin=32))
         self._bounds: Mapping[Giver, tuple[int, float]] = {
             "app": (max_bytes, timeout),
             "upstream": (vendor_bytes, vendor_timeout),
@@ -74,8 +79,14 @@ class Fetcher:
         self._redirects = redirects
         self._allow = allow
 
-    async def fetch(self, url: str, sink: Sink, *, field: str | None = None, blame: Giver = "app") -> Media:
+    async def fetch(
+        self, url: str, sink: Sink, *, field: str | None = None, blame: Giver = "app", home: str | None = None
+    ) -> Media:
         """Streams what `url` names into `sink` and gives the sink's `Media`.
+
+        `home` is the address of the provider whose answer holds the link, and of no other link: on the same origin it
+        is fetched at any address and port, in the way that calls go there. Who is led away from there by a redirect is
+        judged from then on.
 
         What goes wrong is the app's doing (`bad_request`, `too_large`, naming `field`), or with `blame="upstream"` the
         vendor's whose link it was (`down`, `slow`, `garbled`, of stage `accepted`: the picture itself was made).
@@ -84,7 +95,7 @@ class Fetcher:
         most, longest = self._bounds[blame]
         try:
             async with asyncio.timeout(longest):
-                await self._follow(url, sink, most)
+                await self._follow(url, sink, most, _origin(home) if home else None)
             media = sink.finish()
             done = True
         except TimeoutError:
@@ -119,12 +130,15 @@ class Fetcher:
             raise Fault("down", f"the URL answered {answer.status_code}")
 
     async def close(self) -> None:
-        await self._transport.aclose()
+        for transport in {self._transport, self._unjudged}:
+            await transport.aclose()
 
-    async def _follow(self, url: str, sink: Sink, most: int) -> None:
+    async def _follow(self, url: str, sink: Sink, most: int, home: Origin | None) -> None:
         for _ in range(self._redirects + 1):
-            request = self._request(url)
-            answer = await self._transport.handle_async_request(request)
+            home = home if home is not None and _origin(url) == home else None
+            request = self._request(url, home=home)
+            transport = self._transport if home is None else self._unjudged
+            answer = await transport.handle_async_request(request)
             try:
                 if answer.status_code == 200:
                     await _download(answer, sink, most)
@@ -135,7 +149,12 @@ class Fetcher:
         raise Fault("bad_request", f"the URL was redirected more than {self._redirects} times")
 
     def _request(
-        self, url: str, method: str = "GET", body: bytes | None = None, more: Mapping[str, str] | None = None
+        self,
+        url: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        more: Mapping[str, str] | None = None,
+        home: Origin | None = None,
     ) -> http.Request:
         """The request for a URL that passed; what is judged is the URL as the library will read it."""
         try:
@@ -143,10 +162,19 @@ class Fetcher:
         except http.InvalidURL:
             check_url(url, self._allow)  # it may know a better reason
             raise refusal("it is not a URL") from None
-        check_url(str(parsed), self._allow)
+        check_url(str(parsed), self._allow, at_home=home is not None)
         phases = dict.fromkeys(("connect", "read", "write", "pool"), self._phase)
         headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "koci-proxy", **(more or {})}
         return http.Request(method, parsed, headers=headers, content=body, extensions={"timeout": phases})
+
+
+def _origin(url: str) -> Origin | None:
+    """Where a URL leads, as the library reads it, which leaves out a scheme's own port; None for what is no URL."""
+    try:
+        parsed = http.URL(url)
+    except http.InvalidURL:
+        return None
+    return parsed.scheme, parsed.host, parsed.port
 
 
 async def _download(answer: http.Response, sink: Sink, most: int) -> None:

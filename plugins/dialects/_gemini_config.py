@@ -23,7 +23,9 @@ _FORMATS = {"png": "png", "jpeg": "jpeg", "jpg": "jpeg", "webp": "webp"}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The picture that is asked for; `options` are the words beside, named by their path in the body."""
+    """The picture that is asked for; `options` are the words beside, named by their path in the body, and `read` the
+    objects that they are from.
+    """
 
     size: Size
     format: str | None
@@ -31,6 +33,7 @@ class Wanted:
     deliver: Delivery
     notes: tuple[Note, ...]
     options: dict[str, Any]
+    read: tuple[Fields, ...]
 
 
 def picture(config: Fields) -> Wanted:
@@ -44,12 +47,13 @@ def picture(config: Fields) -> Wanted:
     size = sizes.tier_and_ratio(tier, ratio, tier_field, ratio_field)
     deliver: Delivery = "url" if new.choice("delivery", ("INLINE", "URI")) == "URI" else "base64"
     mime, mime_field = _later(output, new, "mimeType")
+    read = (old, output, form, new)
     rest = {"imageConfig": old.rest(), "responseFormat": form.rest()}
     quality = output.whole("compressionQuality", 0, 100)
     rest["imageConfig"] |= {"imageOutputOptions": output.rest()} if output.rest() else {}
     rest["responseFormat"] |= {"image": new.rest()} if new.rest() else {}
     options = {f"{CONFIG}.{name}": value for name, value in rest.items() if value}
-    return Wanted(size, form_of(mime, mime_field), quality, deliver, raised("imageSize", tier), options)
+    return Wanted(size, form_of(mime, mime_field), quality, deliver, raised("imageSize", tier), options, read)
 
 
 def raised(field: str, tier: str | None) -> tuple[Note, ...]:

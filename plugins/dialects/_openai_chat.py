@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from koci_proxy import sizes
-from koci_proxy.fields import Fields, bad, picture
+from koci_proxy.fields import Fields, bad, picture, said_late
 from koci_proxy.types import Delivery, Done, Event, Job, Media, Note, Result, Size
 from koci_proxy.wire import Call, Frame, Json, Reply, data_uri, url
 
@@ -38,7 +38,7 @@ def parse(call: Call) -> Job:
     words = picture_words(fields)
     if fields.take("partial_images"):
         notes += (Note("partial_images", "left out", "a chat has no place for previews"),)
-    options, left = talk.left(fields.rest())
+    options, left = talk.left(fields)
     options, unkept = faithful(options, bool(wished.inputs))
     marks = {"_door": "chat"}
     if isinstance(told, Mapping) and told.get("include_usage"):
@@ -134,7 +134,7 @@ def _size(fields: Fields) -> tuple[Size, tuple[Note, ...]]:
             raise bad(names[name], f"says {inner[:40]!r} where {name} says {outer[:40]!r}")
         words[name], names[name] = outer, name
     size = sizes.tier_and_ratio(words["size"], words["aspect_ratio"], names["size"], names["aspect_ratio"])
-    return size, unread(config.rest(), "image_config", ())
+    return size, unread(config.rest(), "image_config", ("image_size", "aspect_ratio"))
 
 
 def named(field: str, job: Job) -> str:
@@ -163,8 +163,7 @@ def frame(event: Event, job: Job) -> tuple[Frame, ...]:
     result = event.result
     head = _body("chat.completion.chunk", result, job)
     chunks: list[dict[str, Any]] = []
-    # The headers of a stream that had to be kept alive can carry no notes any more.
-    noted = {"notes": [str(note) for note in result.notes]} if result.notes else {}
+    noted = said_late(result)  # the headers of a stream that had to be kept alive can carry no notes any more
     for at, message in enumerate(_messages(result, job)):
         delta = {"role": "assistant", **message}
         chunks.append(head | {"choices": [{"index": at, "delta": delta, "finish_reason": None}]})

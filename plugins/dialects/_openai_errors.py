@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from koci_proxy.faults import Fault
-from koci_proxy.words import public_code
+from koci_proxy.words import no_such_path, public_code
 
 _NAMES = {
     "unauthorized": ("invalid_request_error", "invalid_api_key"),
@@ -26,11 +27,24 @@ _NAMES = {
 _FIXED = frozenset({"refused", "too_fast", "no_credit"})
 
 
+def no_such_url(path: str, paths: Iterable[str]) -> Fault:
+    """not_found by OpenAI's own word for a path that nobody serves."""
+    return no_such_path(path, paths).changed(code="unknown_url")
+
+
+def _broad(fault: Fault) -> str | None:
+    """OpenAI's word for a mistake that has none of its own; None where no answer of its is known."""
+    if fault.kind == "wrong_type":
+        return "unsupported_content_type" if fault.field == "content-type" else None
+    return "invalid_value" if fault.kind == "bad_request" and fault.field else None
+
+
 def error(fault: Fault) -> dict[str, Any]:
     """The error object: message, type, param and code, and what was refused where a vendor said so."""
     kind, code = _NAMES.get(fault.kind, ("invalid_request_error", None))
     own = None if fault.kind in _FIXED else public_code(fault)
-    found: dict[str, Any] = {"message": fault.message, "type": kind, "param": fault.field, "code": own or code}
+    code = own or code or _broad(fault)
+    found: dict[str, Any] = {"message": fault.message, "type": kind, "param": fault.field, "code": code}
     if "moderation_details" in fault.details:
         found["moderation_details"] = fault.details["moderation_details"]
     return found

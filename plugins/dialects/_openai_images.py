@@ -7,7 +7,8 @@ from typing import Any
 
 from koci_proxy import sizes
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, bad, picture, pixels_of
+from koci_proxy.fields import Fields, bad, meant, near, picture, pixels_of, slipped
+from koci_proxy.media import OPAQUE
 from koci_proxy.types import Delivery, Done, Event, Job, Media, Note, Partial, Progress, Result
 from koci_proxy.wire import Call, Frame, Json, Reply, base64, url
 
@@ -38,7 +39,8 @@ def parse(call: Call, edit: bool) -> Job:
     size = sizes.tier_and_ratio(fields.text("size"), fields.text("aspect_ratio"))
     deliver = _delivery(fields.choice("response_format", FORMATS), stream)
     count, words = fields.whole("n", 1, 10) or 1, picture_words(fields)
-    options, unkept = faithful(fields.rest(), bool(inputs))  # what is left by then
+    mark |= slipped(fields)  # what is left by then
+    options, unkept = faithful(fields.rest(), bool(inputs))
     return Job(
         model,
         prompt,
@@ -143,7 +145,7 @@ def unread(value: Any, field: str, known: Collection[str]) -> tuple[Note, ...]:
     if not isinstance(value, Mapping):
         return ()
     names = [name for name, each in value.items() if name not in known and each not in (None, "", "auto", [], {})]
-    return tuple(Note(f"{field}.{name}", "left out", UNREAD) for name in names)
+    return tuple(Note(f"{field}.{name}", "left out", meant(near(name, known)) or UNREAD) for name in names)
 
 
 def render(result: Result, job: Job) -> Reply:
@@ -155,7 +157,7 @@ def render(result: Result, job: Job) -> Reply:
             _spelled(media, job) | ({"revised_prompt": revised[at]} if at < len(revised) else {})
             for at, media in enumerate(result.media)
         ],
-        **facts(result.media, result.extras, job),
+        **facts(result.media, result.extras, job, result.notes),
     }
     if result.usage:
         body["usage"] = dict(result.usage)
@@ -168,14 +170,18 @@ def _spelled(media: Media, job: Job) -> dict[str, Any]:
     return {"url": url(media)} if job.deliver == "url" else {"b64_json": base64(media)}
 
 
-def facts(media: Sequence[Media], extras: Mapping[str, Any], job: Job) -> dict[str, str]:
+def facts(media: Sequence[Media], extras: Mapping[str, Any], job: Job, notes: Sequence[Note] = ()) -> dict[str, str]:
     """What came: by the pictures' own bytes where they tell, else as the vendor said, else as asked; what none tells
-    is not there."""
-    kind, _, form = ((media[0].mime if media else None) or "").partition("/")
+    is not there. What `notes` tell of was not done as it was asked."""
+    mime = (media[0].mime if media else None) or ""
+    kind, _, form = mime.partition("/")
+    undone = {note.field for note in notes if note.what != "defaulted"}
+    asked = {name: getattr(job, name) for name in ("background", "quality") if name not in undone}
+    background = extras.get("background") or asked.get("background")
     found = {
-        "background": extras.get("background") or job.background,
+        "background": "opaque" if background == "transparent" and mime in OPAQUE else background,
         "output_format": form.removesuffix("+xml") if kind == "image" else None,
-        "quality": extras.get("quality") or job.quality,
+        "quality": extras.get("quality") or asked.get("quality"),
         "size": pixels_of(media),
     }
     return {name: value for name, value in found.items() if value}
@@ -188,13 +194,14 @@ def frame(event: Event, job: Job) -> tuple[Frame, ...]:
             return ()
         case Partial(media, index):
             preview = {"b64_json": base64(media)}  # a preview is never stored, so it has no link
-            return (_frame("partial_image", media, preview, {}, None, job, {"partial_image_index": index}),)
+            asked = facts([media], {}, job)
+            return (_frame("partial_image", preview, asked, None, job, {"partial_image_index": index}),)
         case Done(result):
             last = len(result.media) - 1
             return tuple(
                 _frame(
-                    *("completed", media, _spelled(media, job), result.extras, result.created, job),
-                    _told(result) if at == last else {},
+                    *("completed", _spelled(media, job), facts([media], result.extras, job, result.notes)),
+                    *(result.created, job, _told(result) if at == last else {}),
                 )
                 for at, media in enumerate(result.media)
             )
@@ -208,16 +215,14 @@ def _told(result: Result) -> dict[str, Any]:
 
 def _frame(
     name: str,
-    media: Media,
     spelled: Mapping[str, Any],
-    extras: Mapping[str, Any],
+    found: Mapping[str, str],
     created: int | None,
     job: Job,
     more: Mapping[str, Any],
 ) -> Frame:
     prefix = job.options.get("_events") or ("image_edit" if job.task == "edit" else "image_generation")
     # The clients' event types have these as required fields.
-    known = {"size": "auto", "quality": "auto", "background": "auto", "output_format": "png"}
-    known |= facts([media], extras, job)
+    known = {"size": "auto", "quality": "auto", "background": "auto", "output_format": "png", **found}
     data = {"type": f"{prefix}.{name}", **spelled, "created_at": created or 0, **known, **more}
     return Frame(data["type"], data)

@@ -9,6 +9,7 @@ gap where fewer previews came than were asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from koci_proxy import sizes
@@ -115,7 +116,7 @@ def _action(tool: Fields, inputs: bool) -> tuple[Note, ...]:
 
 def _rest(tool: Fields, fields: Fields, inputs: bool) -> tuple[dict[str, Any], tuple[Note, ...]]:
     """What is said beside the picture. Words of the tool go on to a vendor of this shape, as on the Images paths."""
-    options, notes = talk.left(fields.rest())
+    options, notes = talk.left(fields)
     options, unkept = faithful(options | tool.rest(), inputs)
     return options, notes + unkept
 
@@ -133,7 +134,17 @@ def _turns(given: Any) -> list[talk.Turn]:
             field="input",
             code="missing_required_parameter",
         )
-    return [_turn(item, f"input[{at}]") for at, item in enumerate(given)]
+    turns = [_turn(item, f"input[{at}]") for at, item in enumerate(given)]
+    behind = _behind(given)
+    return [*turns[:behind], *(replace(turn, role="user") for turn in turns[behind:])]
+
+
+def _behind(given: Sequence[Mapping[str, Any]]) -> int:
+    """From where on the user shows earlier pictures behind its words, as OpenAI's guide does."""
+    at = len(given)
+    while at and (given[at - 1].get("type") or "message") != "message":
+        at -= 1
+    return at if any(item["type"] == CALL for item in given[at:]) else len(given)
 
 
 def _turn(item: Any, where: str) -> talk.Turn:
@@ -141,10 +152,7 @@ def _turn(item: Any, where: str) -> talk.Turn:
         raise bad(where, "must be an object")
     kind = item.get("type") or "message"
     if kind == CALL:
-        result = item.get("result")
-        place = f"{where}.result"
-        made = () if result is None else ((place, picture(result, place)),)
-        return talk.Turn("assistant", (), made)
+        return talk.Turn("assistant", (), _made(item, f"{where}.result"))
     if kind == "item_reference":
         raise bad(where, "cannot be used: answers are not kept here; send the item itself")
     if kind != "message":
@@ -160,6 +168,16 @@ def _turn(item: Any, where: str) -> talk.Turn:
     for part, at in given:
         notes += beside({name: each for name, each in part.items() if name != "text"}, at)
     return talk.Turn(role, texts, pictures, notes)
+
+
+def _made(call: Mapping[str, Any], where: str) -> tuple[tuple[str, Media], ...]:
+    """The picture of an earlier call; none of one that failed. `Fault` bad_request for one that is only named."""
+    result = call.get("result")
+    if result is not None:
+        return ((where, picture(result, where)),)
+    if call.get("status") == "failed":
+        return ()
+    raise bad(where, "is required: answers are not kept here by their id; send the picture that the call made")
 
 
 def _shows(part: Mapping[str, Any], where: str) -> bool:
@@ -238,7 +256,7 @@ def _call(result: Result, job: Job, at: int) -> dict[str, Any]:
         "result": base64(media),
         "action": "edit" if job.task == "edit" else "generate",
         "revised_prompt": (revised[at] if at < len(revised) else "") or job.prompt,
-        **facts([media], result.extras, job),
+        **facts([media], result.extras, job, result.notes),
     }
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from koci_proxy.faults import Fault
-from koci_proxy.fields import bad
+from koci_proxy.fields import Fields, bad, meant
 from koci_proxy.types import Job, Media, Note
 
 from ._openai_images import UNREAD
@@ -90,10 +90,12 @@ def _linked(turns: Sequence[Turn]) -> list[str]:
     return list(dict.fromkeys(link for text in (answers[-1].texts if answers else ()) for link in _LINK.findall(text)))
 
 
-def left(rest: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Note, ...]]:
+def left(fields: Fields) -> tuple[dict[str, Any], tuple[Note, ...]]:
     """(options, notes): of the fields nobody took, those that a vendor may know, and a note of each other one."""
+    rest, slips = fields.rest(), fields.slips()
     options = {name: value for name, value in rest.items() if name in (*PASSED, *TUNED)}
-    return options, tuple(Note(name, "left out", UNREAD) for name in rest if name not in options)
+    lost = [name for name in rest if name not in options]
+    return options, tuple(Note(name, "left out", meant(slips.get(name)) or UNREAD) for name in lost)
 
 
 def number(job: Job) -> str:

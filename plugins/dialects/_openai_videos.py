@@ -21,10 +21,10 @@ from koci_proxy.faults import Fault
 from koci_proxy.fields import Fields, bad, picture, pixels_of
 from koci_proxy.types import AUTO, Job, JobState, Lookup, Media, Note, Role, Size, Status
 from koci_proxy.wire import Call, Json, Reply
-from koci_proxy.words import harmless, no_such_path, wrong_method
+from koci_proxy.words import harmless, wrong_method
 
 from . import _names
-from ._openai_errors import error
+from ._openai_errors import error, no_such_url
 from ._openai_images import DIALECT, PROMPT_CHARS, reference
 
 VIDEOS = "videos"
@@ -85,7 +85,7 @@ def _route(call: Call) -> tuple[str, str]:
         case [id, "remix"]:
             what, methods = "remix", ("POST",)
         case _:
-            raise no_such_path(path, PATHS)
+            raise no_such_url(path, PATHS)
     if call.method.upper() not in methods:
         raise wrong_method(call.method, path, " or ".join(methods))
     return id, what

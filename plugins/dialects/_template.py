@@ -6,16 +6,19 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from koci_proxy import sizes
 from koci_proxy.facts import Card
 from koci_proxy.faults import Fault
 from koci_proxy.fields import respelled, size_words
 from koci_proxy.fit import FIELDS
 from koci_proxy.placeholders import Hole, holes, split
-from koci_proxy.types import Job, Media, Target
+from koci_proxy.types import Job, Media, Size, Target
 from koci_proxy.wire import Spelled, base64, data_uri, url
 
 GONE = object()  # what a template without any value comes to
 SIZES = ("size", "tier", "ratio", "width", "height")
+# Placeholders of other names than the house has for what they say.
+_HOUSE = {"similarity": "strength", "image": "images", **dict.fromkeys(SIZES, "size")}
 Values = Mapping[str, Any]
 
 
@@ -48,17 +51,11 @@ def values(job: Job, target: Target, words: Mapping[str, Mapping[str, Any]], fil
 
     With `files` a picture is a file of a form, else a data URI.
     """
-    tier, ratio = size_words(job.size, target.card.size.wire)
-    width, height = (job.size.pixels if target.card.size.wire == "pixels" else None) or (None, None)
     found: dict[str, Any] = {
         "model": target.model,
         "prompt": job.prompt or None,
         "n": job.n,
-        "size": f"{width}x{height}" if width else None,
-        "tier": tier if width is None else None,
-        "ratio": ratio,
-        "width": width,
-        "height": height,
+        **sized(job.size, target.card),
         **{name: getattr(job, name) for name in FIELDS},
         "similarity": None if job.strength is None else round(1 - job.strength, 6),
         **{f"options.{name}": each for name, each in job.options.items() if not name.startswith("_")},
@@ -74,6 +71,19 @@ def values(job: Job, target: Target, words: Mapping[str, Mapping[str, Any]], fil
         | {f"image{kind}": each for kind, each in (spelled[0] if spelled else {}).items()}
         | {f"mask{kind}": each for kind, each in mask.items()}
     )
+
+
+def sized(size: Size, card: Card) -> dict[str, Any]:
+    """What each of `SIZES` stands for, None where the card's wire has no such word."""
+    tier, ratio = size_words(size, card.size.wire)
+    width, height = (size.pixels if card.size.wire == "pixels" else None) or (None, None)
+    return {
+        "size": f"{width}x{height}" if width else None,
+        "tier": tier if width is None else None,
+        "ratio": ratio,
+        "width": width,
+        "height": height,
+    }
 
 
 def _mapped(value: Any, words: Mapping[str, Any] | None) -> Any:
@@ -142,11 +152,24 @@ def _value(hole: Hole, said: Values, card: Card) -> Any:
     if value is None and hole.default is not None and _takes(card, hole.name):
         return plain(hole.default)
     if value is None and hole.must:
-        field = hole.name.partition(".")[0] if not hole.name.startswith("options.") else hole.name[8:]
-        raise Fault(
-            "bad_request", f"{field} is required for this model", field=field, code="missing_required_parameter"
-        )
+        raise _missing(hole.name, card)
     return value
+
+
+def _missing(name: str, card: Card) -> Fault:
+    """What an app must say for a placeholder that has to have a value."""
+    word = name.partition(".")[0]
+    field = name[8:] if word == "options" else _HOUSE.get(word, word)
+    how = _asked_for(card) if field == "size" and card.size.wire != "none" else ""
+    message = f"{field} is required for this model{how}"
+    return Fault("bad_request", message, field=field, code="missing_required_parameter")
+
+
+def _asked_for(card: Card) -> str:
+    """How a size is asked for that a card makes."""
+    ratio = card.size.default_ratio
+    example = sizes.resolve(Size(ratio=ratio if ratio not in (None, "auto") else "1:1"), card.size).size
+    return f": ask for example for {example}; allowed: {sizes.allowed(card.size)}"
 
 
 def _takes(card: Card, name: str) -> bool:

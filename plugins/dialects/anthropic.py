@@ -22,7 +22,7 @@ from typing import Any
 
 from koci_proxy import sizes
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, bad, picture, respelled, size_words
+from koci_proxy.fields import Fields, bad, picture, respelled, said_late, size_words
 from koci_proxy.types import Delivery, Done, Event, Job, Listing, Media, Result, Target, Ticket
 from koci_proxy.wire import Call, Frame, Json, Reply
 from koci_proxy.words import answer, from_vendor, no_such_model, no_such_path, public_code, retry_headers, wrong_method
@@ -143,13 +143,15 @@ def frame(event: Event, job: Job) -> tuple[Frame, ...]:
     """The frames of a whole message: the shape has no word for progress or previews.
 
     Nothing goes out before the picture is there, so that a fault still has its HTTP status. A picture stands whole in
-    the start of its block: clients throw away what a delta of an unknown type holds.
+    the start of its block: clients throw away what a delta of an unknown type holds. What the headers of a stream that
+    was kept alive cannot say stands in the message's own start: of what comes later clients keep only what they know.
     """
     if not isinstance(event, Done):
         return ()
     message = _message(event.result, job)
     blocks, usage = message["content"], message["usage"]
     begun = message | {"content": [], "stop_reason": None, "usage": usage | {"output_tokens": 0}}
+    begun |= said_late(event.result)
     frames = [_frame("message_start", message=begun)]
     for at, block in enumerate(blocks):
         text = block.get("text")

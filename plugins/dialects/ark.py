@@ -15,7 +15,7 @@ from typing import Any
 
 from koci_proxy import sizes
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, linked, pixels_of, received, respelled
+from koci_proxy.fields import Fields, linked, pixels_of, received, respelled, slipped
 from koci_proxy.types import (
     Delivery,
     Done,
@@ -62,6 +62,10 @@ PATHS = {"images/generations": "POST", **_ark_video.PATHS, "models": "GET"}
 SCHEMAS = {"images/generations": "ark-generations", _ark_video.PATH: "ark-tasks"}
 FORMATS: Mapping[str, Delivery] = {"url": "url", "b64_json": "base64"}
 
+# A set: as many pictures as the model finds right, at most so many of them and of its references together.
+SET, SET_OPTIONS, MOST = "sequential_image_generation", "sequential_image_generation_options", "max_images"
+LARGEST_SET = 15
+
 
 # --- towards an app -------------------------------------------------------------------------------------------------
 
@@ -105,20 +109,32 @@ def parse(call: Call) -> Job | Listing | Lookup:
     prompt, model = fields.required("prompt"), fields.required("model")
     inputs = fields.pictures("image")
     options: dict[str, Any] = {"watermark": True} if fields.flag("watermark") else {}
-    if fields.choice("sequential_image_generation", ("auto", "disabled")) == "auto":
-        options["sequential_image_generation"] = "auto"
+    words, up_to = _set(fields, len(inputs))
     return Job(
         model,
         prompt,
         task="edit" if inputs else "generate",
         inputs=inputs,
+        up_to=up_to,
         size=sizes.tier_and_ratio(fields.text("size"), None),
         format=fields.text("output_format"),
         deliver=FORMATS[fields.choice("response_format", FORMATS) or "url"],
         stream=fields.flag("stream"),
         dialect=NAME,
-        options=options | fields.rest(),
+        options=options | words | fields.rest() | slipped(fields),
     )
+
+
+def _set(fields: Fields, references: int) -> tuple[dict[str, Any], int | None]:
+    """An app's words for a set, and how many pictures that may come to; ({}, None) where it wants one picture."""
+    if fields.choice(SET, ("auto", "disabled")) != "auto":
+        return {}, None
+    words = {SET: "auto"}
+    given = fields.take(SET_OPTIONS)
+    if given is not None:
+        words[SET_OPTIONS] = given
+    most = Fields({} if given is None else given, SET_OPTIONS).whole(MOST, 1, LARGEST_SET)
+    return words, most or max(LARGEST_SET - references, 1)
 
 
 def named(field: str, job: Job) -> str:
@@ -239,10 +255,18 @@ def encode(job: Job, target: Target) -> Call:
         "stream": True if job.stream and target.card.stream else None,
     }
     if job.dialect == NAME:
-        body |= {name: respelled(value) for name, value in job.options.items() if not name.startswith("_")}
+        body |= _own_words(job)
     return Call(
         "POST", "images/generations", body=Json({name: each for name, each in body.items() if each is not None})
     )
+
+
+def _own_words(job: Job) -> dict[str, Any]:
+    """The app's own words; of a set always how many pictures it may hold, or more would come than are paid for."""
+    words = {name: respelled(value) for name, value in job.options.items() if not name.startswith("_")}
+    if words.get(SET) == "auto" and job.up_to is not None:
+        words[SET_OPTIONS] = {**words.get(SET_OPTIONS, {}), MOST: job.up_to}
+    return words
 
 
 def _size(size: Size) -> str | None:
@@ -294,7 +318,7 @@ def event(frame: Frame, job: Job, target: Target) -> Event | Made | None:
     name = str(data.get("type") or frame.event or "").rpartition(".")[2]
     if data.get("error"):
         said = complaint(data)
-        if name != "partial_failed" or job.options.get("sequential_image_generation") != "auto":
+        if name != "partial_failed" or job.options.get(SET) != "auto":
             raise refusal(200, said)
         return Done(Result((), **_failing([said])), fault=refusal(200, said))
     if name == "partial_succeeded":

@@ -124,10 +124,21 @@ def left_out(job: Job, target: Target) -> tuple[Note, ...]:
     asked: dict[str, bool] = {name: getattr(job, name) is not None for name in FIELDS}
     asked |= {"prompt": bool(job.prompt), "n": job.n > 1}
     same_as = {"strength": {"similarity"}}
-    gone = [name for name, said in asked.items() if said and not ({name} | same_as.get(name, set())) & names]
-    if not job.size.is_auto and target.card.size.wire != "none" and not names & set(template.SIZES):
-        gone.append("size")
-    return tuple(Note(name, "left out", f"{target.model} takes none") for name in gone)
+    gone = {name: "none" for name, said in asked.items() if said and not ({name} | same_as.get(name, set())) & names}
+    if unsaid := _unsaid(job, target, names):
+        gone["size"] = unsaid
+    return tuple(Note(name, "left out", f"{target.model} takes {what}") for name, what in gone.items())
+
+
+def _unsaid(job: Job, target: Target, names: Collection[str]) -> str | None:
+    """What of a size no template says, "none" for all of it; None where nothing is lost."""
+    if job.size.is_auto or target.card.size.wire == "none":
+        return None
+    halves = {name for name, value in template.sized(job.size, target.card).items() if value is not None}
+    if not halves & set(names):
+        return "none"
+    lost = [] if "size" in halves & set(names) else sorted(halves - {"size", *names})
+    return " and ".join(f"no {name}" for name in lost) or None
 
 
 # --- the answer -----------------------------------------------------------------------------------------------------

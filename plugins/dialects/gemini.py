@@ -18,7 +18,7 @@ from hashlib import blake2b
 from typing import Any
 
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, picture, respelled, size_words
+from koci_proxy.fields import Fields, picture, respelled, said_late, size_words, slipped
 from koci_proxy.types import (
     Delivery,
     Done,
@@ -116,7 +116,7 @@ def _content(call: Call, route: _gemini_paths.Route) -> Job:
     options = wanted.options | {f"{CONFIG}.{name}": value for name, value in config.rest().items()} | whole.rest()
     options |= {"_modalities": modalities} if modalities != MODALITIES else {}
     options |= {"_array": True} if stream and not sse else {}
-    options |= talk.options
+    options |= talk.options | slipped(*wanted.read, config, whole)
     return Job(
         route.name,
         talk.prompt,
@@ -211,8 +211,16 @@ def progress(state: JobState) -> Reply:
 
 
 def frame(event: Event, job: Job) -> tuple[Frame, ...]:
-    """One frame with the whole answer: the shape has no word for progress or previews."""
-    return (Frame(None, _answer(event.result, job)),) if isinstance(event, Done) else ()
+    """One frame with the whole answer: the shape has no word for progress or previews.
+
+    The headers of a stream that was kept alive can carry no notes. Official clients drop a field that they do not know,
+    so they are told of them in `modelStatus` too, where Gemini has a word about the model.
+    """
+    if not isinstance(event, Done):
+        return ()
+    notes = "; ".join(map(str, event.result.notes))
+    known = {"modelStatus": {"message": notes}} if notes else {}
+    return (Frame(None, _answer(event.result, job) | known | said_late(event.result)),)
 
 
 _FAILS = {

@@ -15,7 +15,7 @@ from typing import Any
 from koci_proxy import sizes
 from koci_proxy.blame import default_kind
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, bad, linked, picture, received, size_words
+from koci_proxy.fields import Fields, bad, linked, picture, received, size_words, slipped
 from koci_proxy.types import Delivery, Done, Event, Job, Listing, Note, Result, Target, Ticket
 from koci_proxy.wire import Call, Frame, Json, Reply, base64, url
 from koci_proxy.words import answer, complaint, from_vendor, no_such_model, no_such_path, retry_headers, wrong_method
@@ -71,7 +71,8 @@ def parse(call: Call) -> Job | Listing:
         quality=fields.text("quality"),
         deliver=FORMATS[form],
         dialect=NAME,
-        options={name: value for name, value in fields.rest().items() if value != NOTHING.get(name, ())},
+        options={name: value for name, value in fields.rest().items() if value != NOTHING.get(name, ())}
+        | slipped(fields),
         notes=() if form == "url" else (Note("response_format", "emulated", "b64_json is an extension of this house"),),
     )
 

@@ -18,10 +18,10 @@ from typing import Any
 from koci_proxy.faults import Fault
 from koci_proxy.types import Delivery, Event, Job, Listing, Lookup, Result, Target, Ticket
 from koci_proxy.wire import Call, Frame, Json, Reply
-from koci_proxy.words import no_such_model, no_such_path, retry_headers, wrong_method
+from koci_proxy.words import no_such_model, retry_headers, wrong_method
 
 from . import _openai_chat, _openai_images, _openai_responses, _openai_vendor, _openai_videos, _openai_videos_vendor
-from ._openai_errors import error
+from ._openai_errors import error, no_such_url
 from ._openai_talk import TUNED
 from ._openai_vendor import event as event
 from ._openai_videos import accepted as accepted
@@ -99,7 +99,7 @@ def _route(call: Call) -> str:
 def _unserved(path: str) -> Fault:
     words = tuple(path.split("/"))
     instead = next((why for first, why in _UNSERVED.items() if words[: len(first)] == first), None)
-    return Fault("not_found", instead) if instead else no_such_path(path, (*PATHS, _openai_videos.VIDEOS))
+    return Fault("not_found", instead) if instead else no_such_url(path, (*PATHS, _openai_videos.VIDEOS))
 
 
 def parse(call: Call) -> Job | Listing | Lookup:

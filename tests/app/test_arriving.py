@@ -4,83 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
 
-from koci_proxy.app.arriving import Arriving
-from koci_proxy.upstream.turns import Turns
-
-PIECE = 65_536
-App = Callable[[Any, Any, Any], Awaitable[None]]
-
-
-@asynccontextmanager
-async def served(app: App) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection to an app behind the protocol."""
-    config = uvicorn.Config(app, http=Arriving, ws="none", lifespan="off", log_config=None)  # type: ignore[arg-type]
-    config.load()
-    state, turns, loop = ServerState(), Turns(), asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Arriving(turns, config=config, server_state=state, app_state={}, _loop=loop), "127.0.0.1", 0
-    )
-    async with server:
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
-        try:
-            yield reader, writer
-        finally:
-            writer.close()
-            await asyncio.gather(*state.tasks)
-
-
-async def answer(send: Any, body: bytes = b"") -> None:
-    length = str(len(body)).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
-    await send({"type": "http.response.body", "body": body})
-
-
-class Reading:
-    """An app that reads all of its requests, and keeps what it was handed."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-        self.gone = asyncio.Event()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        while True:
-            message = await receive()
-            self.messages.append(message)
-            if message["type"] == "http.disconnect":
-                self.gone.set()
-                return
-            if not message["more_body"]:
-                await answer(send, b"done")
-                return
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(each["body"] for each in self.messages)
-
-
-def head(*lines: str) -> bytes:
-    return "\r\n".join(("POST / HTTP/1.1", "host: here", *lines, "", "")).encode()
-
-
-def sized(body: bytes) -> bytes:
-    return head(f"content-length: {len(body)}") + body
-
-
-def chunked(body: bytes, step: int = 100_000) -> bytes:
-    chunks = (body[at : at + step] for at in range(0, len(body), step))
-    return head("transfer-encoding: chunked") + b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in chunks) + b"0\r\n\r\n"
-
-
-async def done(reader: asyncio.StreamReader) -> bytes:
-    return await reader.readuntil(b"\r\n\r\ndone")
+from .served import PIECE, Reading, chunked, done, head, sent, served, sized
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE, 1_000_000, 9_000_000])
@@ -110,12 +39,6 @@ def test_requests_behind_one_another_have_their_own_bodies() -> None:
         assert app.body == b"onetwothree"
 
     asyncio.run(main())
-
-
-async def sent(writer: asyncio.StreamWriter, total: int) -> None:
-    for _ in range(0, total, PIECE):
-        writer.write(bytes(PIECE))
-        await writer.drain()
 
 
 def test_an_app_that_does_not_read_is_not_sent_more() -> None:

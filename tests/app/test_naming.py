@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from koci_proxy.app.naming import renamed, told
 from koci_proxy.faults import Fault
-from koci_proxy.types import Job, JobState
+from koci_proxy.types import Job, JobState, Media
 
 JOB = Job("m", "fox", task="video")
 NAMES = {"images[0]": "image", "images[1]": "lastFrame", "video": "clip", "size": "resolution", "mask": "mask[0]"}
@@ -38,6 +39,32 @@ def test_a_fault_is_told_in_the_words_of_the_door(field: str | None, message: st
     seen = renamed(fault, JOB, DOOR)
     assert (seen.field, seen.message) == (own, said or message)
     assert renamed(fault, JOB, PLAIN) is fault
+
+
+@pytest.mark.parametrize(
+    ("field", "own"),
+    [
+        ("contents", None),
+        ("image_url", None),
+        ("messages[0].content", None),
+        ("_secret", None),
+        ("size", "resolution"),
+        ("images[1]", "lastFrame"),
+        ("last_frame.data", "last_frame.data"),
+        ("resolution", "resolution"),
+        ("safety_setting", "safety_setting"),
+        ("safetySetting[0].level", "safetySetting[0].level"),
+    ],
+)
+def test_what_only_the_vendor_calls_so_is_no_field(field: str, own: str | None) -> None:
+    fault = Fault("bad_request", "the upstream did not accept the request: bad", field=field, vendor="bad")
+    job = replace(JOB, options={"safety_setting": 1, "_secret": 2}, inputs=(Media(),) * 2)
+    door: Any = SimpleNamespace(named=lambda field, job: NAMES.get("images[1]" if field == "images" else field, field))
+    seen = renamed(fault, job, door)
+    assert (seen.field, seen.message) == (own, fault.message)
+    assert renamed(fault.changed(vendor=None), job, door).field in (own, field)
+    if own is None:
+        assert renamed(fault, job, PLAIN).field is None
 
 
 def test_nothing_else_is_changed() -> None:

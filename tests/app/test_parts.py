@@ -11,7 +11,8 @@ import pytest
 
 from koci_proxy import recorded
 from koci_proxy.app.parts import LOST, counted, lost, owed, pasts_of, without_unknown
-from koci_proxy.app.record import Ended, Record, ended_of, media_of, state_of
+from koci_proxy.app.record import Record
+from koci_proxy.app.rows import Ended, ended_of, media_of, state_of
 from koci_proxy.facts import Card
 from koci_proxy.faults import Fault
 from koci_proxy.state import Database

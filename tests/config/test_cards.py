@@ -22,6 +22,14 @@ CARDS = [
         "1:40: size.default_ratio: '16:9' is none of its ratios; known: 1:1",
     ),
     (
+        "size: {step: 16, default_ratio: '1:1'}",
+        "1:33: size.default_ratio: '1:1' is none of its ratios: it names none; write ratios: ['1:1'] beside it",
+    ),
+    (
+        "size: {step: 16, default_tier: 2K}",
+        "1:32: size.default_tier: '2K' is none of its tiers: it names none; write tiers: ['2K'] beside it",
+    ),
+    (
         "size: {step: 16, table: {1K: {1:1: 1000x1000}}}",
         "1:36: size.table.1K.1:1: 1000x1000 breaks the card's own step",
     ),
@@ -67,6 +75,19 @@ CARDS = [
         "takes: {seconds: ['4', 8s]}",
         "1:24: takes.seconds[1]: must be a number of seconds like '8', not '8s'",
     ),
+    (
+        "size: {tiers: [720p]}\ntakes: {seconds: ['4', '8']}\nlengths: {1080p: ['8']}",
+        "3:11: lengths.1080p: '1080p' is none of its tiers, nor of its inputs' roles; known: 720p, reference",
+    ),
+    (
+        "takes: {seconds: ['4', '8']}\nlengths: {reference: ['6']}",
+        "2:23: lengths.reference[0]: '6' is none of the seconds it takes",
+    ),
+    (
+        "takes: {seconds: any}\nlengths: {reference: [long]}",
+        "2:23: lengths.reference[0]: 'long' is none of the seconds it takes",
+    ),
+    ("lengths: {1080: ['8']}", "1:11: lengths.1080: unknown key — did you mean '1080p'?"),
     ("stream: maybe", "1:9: stream: must be true or false, not 'maybe'"),
     ("inputs: {mimes: [png]}", "1:18: inputs.mimes[0]: must be a media type like image/png, not 'png'"),
 ]
@@ -83,6 +104,10 @@ SAID = [
     ("n: 1", Card("gpt-image-2")),
     ("stream: true", Card("gpt-image-2", stream=True)),
     ("default_seconds: 8\ntakes: {seconds: any}", Card("gpt-image-2", takes={"seconds": None}, seconds=8.0)),
+    (
+        "takes: {seconds: ['4', '8']}\nlengths: {reference: ['8']}",
+        Card("gpt-image-2", takes={"seconds": ("4", "8")}, lengths={"reference": ("8",)}),
+    ),
     (
         "inputs: {max: 3, roles: [reference, first], mixed: false}",
         Card("gpt-image-2", inputs=InputRules(3, roles=("reference", "first"), mixed=False)),

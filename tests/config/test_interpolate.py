@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from koci_proxy.config.interpolate import fill
+from koci_proxy.config.interpolate import fill, named
 
 ENVIRON = {"A": "one", "EMPTY": "", "YAML": "x: {y: 1}", "B": "${A}"}
 
@@ -27,8 +27,9 @@ ENVIRON = {"A": "one", "EMPTY": "", "YAML": "x: {y: 1}", "B": "${A}"}
         ("${B}", "${A}"),
         ("$$", "$"),
         ("$${A}", "${A}"),
-        ("a$b", "a$b"),
-        ("$A", "$A"),
+        ("a$$b", "a$b"),
+        ("$$A", "$A"),
+        ("$5 a$", "$5 a$"),
         ("${file:secret}", "s3cret"),
         ("Bearer ${file:secret}", "Bearer s3cret"),
     ],
@@ -48,6 +49,14 @@ def test_what_is_put_in(written: str, value: str, tmp_path: Path) -> None:
         ("${EMPTY:?}", "the variable EMPTY is not set"),
         ("${1A}", "'${1A}' names no variable (a dollar that means itself is written $$)"),
         ("${A", "'${' is not closed by '}' (a dollar that means itself is written $$)"),
+        ("$A", "'$A' has no braces — did you mean '${A}'? (a dollar that means itself is written $$)"),
+        ("<$A>", "'$A' has no braces — did you mean '${A}'? (a dollar that means itself is written $$)"),
+        ("$OAI_2", "'$OAI_2' has no braces — did you mean '${OAI_2}'? (a dollar that means itself is written $$)"),
+        # This may be a piece of a password.
+        (
+            "sk-a$secret",
+            "holds a dollar before a letter; a variable is written ${NAME} (a dollar that means itself is written $$)",
+        ),
         ("${file:none}", "there is no file none"),
         ("${file:/dev/zero}", "there is no file /dev/zero"),
         ("${file:big}", "the file big is larger than 65536 bytes"),
@@ -66,3 +75,8 @@ def test_it_knows_what_came_from_outside_and_does_not_print_it(tmp_path: Path) -
     filled = fill({"a": ["x", "${A}/${NONE:-b}"], "c": "$$"}, ENVIRON, tmp_path)
     assert filled.outside == {("a", 1): ("one",)}
     assert "outside" not in repr(filled)
+
+
+def test_it_knows_which_files_are_named_also_in_what_is_no_yaml() -> None:
+    text = "a: '${file:/run/key}${file:own}'\n\tb: [$${file:no}, ${A:-file:no}, ${file:later/on}"
+    assert list(named(text, Path("/house"))) == [Path("/run/key"), Path("/house/own"), Path("/house/later/on")]

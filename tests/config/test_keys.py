@@ -28,6 +28,11 @@ KEYS = [
         "2:23: keys.openai[1]: this key holds a space or a letter that no header can carry",
     ),
     ("keys: {openai: ['${OPENAI}', '${NONE}']}", "2:30: keys.openai[1]: the variable NONE is not set"),
+    (
+        "keys: {openai: {of: ['${OPENAI}', $OAI_2]}}",
+        "2:35: keys.openai.of[1]: '$OAI_2' has no braces — did you mean '${OAI_2}'? "
+        "(a dollar that means itself is written $$)",
+    ),
     ("keys: {openai: {of: '${NONE}'}}", "2:21: keys.openai.of: the variable NONE is not set"),
     ("keys: {openai: '${file:/no/such}'}", "2:16: keys.openai: there is no file /no/such"),
 ]

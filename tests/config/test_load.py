@@ -19,23 +19,33 @@ PARTS = [
     ("retry: {tries: 0}", "5:16: retry.tries: must be at least 1, not 0"),
     ("retry: {tries: 1.5}", "5:16: retry.tries: must be a whole number, not 1.5"),
     ("retry: {give_up: 5x}", "5:18: retry.give_up: must be seconds or a time like 500ms, 10s, 15m, 12h, 30d, not '5x'"),
-    (
-        "store: {keep: forever}",
-        "5:15: store.keep: must be seconds or a time like 500ms, 10s, 15m, 12h, 30d, not 'forever'",
-    ),
+    ("store: {keep: 30}", "5:15: store.keep: 30 has no unit: write 30s, 30m, 30h or 30d"),
+    ("store: {keep: '30'}", "5:15: store.keep: must be a time with its unit like 90s, 15m, 12h, 30d, not '30'"),
+    ("store: {keep: forever}", "5:15: store.keep: must be a time with its unit like 90s, 15m, 12h, 30d, not 'forever'"),
+    ("log: {keep: 0.5}", "5:13: log.keep: 0.5 has no unit: write 0.5s, 0.5m, 0.5h or 0.5d"),
+    ("jobs: {keep: 7}", "5:14: jobs.keep: 7 has no unit: write 7s, 7m, 7h or 7d"),
+    ("jobs: {keep_answers: 15}", "5:22: jobs.keep_answers: 15 has no unit: write 15s, 15m, 15h or 15d"),
     (
         "store: {url: 's3://bucket'}",
         "5:14: store.url: must be a folder (no other kind of store is known), not 's3://bucket'",
     ),
-    ("jobs: {keep: soon}", "5:14: jobs.keep: must be seconds or a time like 500ms, 10s, 15m, 12h, 30d, not 'soon'"),
+    ("jobs: {keep: soon}", "5:14: jobs.keep: must be a time with its unit like 90s, 15m, 12h, 30d, not 'soon'"),
     (
         "jobs: {keep_answers: -1}",
-        "5:22: jobs.keep_answers: must be at least 0, not -1",
+        "5:22: jobs.keep_answers: must be a time with its unit like 90s, 15m, 12h, 30d, not -1",
     ),
     ("jobs: {on_hang_up: finnish}", "5:20: jobs.on_hang_up: 'finnish' is not known here — did you mean 'finish'?"),
     ("jobs: {hang_up: finish}", "5:8: jobs.hang_up: unknown key — did you mean 'on_hang_up'?"),
     ("limits: {body_mb: big}", "5:19: limits.body_mb: must be a number, not 'big'"),
     ("state: data/koci.db", "5:8: state: must be a database URL like sqlite:///data/koci.db, not 'data/koci.db'"),
+    (
+        "state: sqlite://data/koci.db",
+        "5:8: state: a file is written with three slashes, sqlite:///data/koci.db, and with four where it begins at /",
+    ),
+    (
+        "state: sqlite+aiosqlite://me:secret@koci.db",
+        "5:8: state: a file is written with three slashes, sqlite:///data/koci.db, and with four where it begins at /",
+    ),
     (
         "state: mysql://me:secret@db/koci",
         "5:8: state: there is no kind of database 'mysql'; known: postgres, postgresql, sqlite",
@@ -223,6 +233,19 @@ plugins:
     assert house.jobs == JobFacts(keep_answers=3600.0, keep=604_800.0, hang_up="cancel")
     assert house.plugins == (("frame", {}), ("mine", {"words": ["forbidden"]}), ("size", {}))
     assert {"pass-word-1", "redis-word-1"} <= house.secrets
+
+
+@pytest.mark.parametrize("state", ["sqlite:///koci.db", "sqlite:////var/koci.db", "sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_a_file(state: str, write: Write) -> None:
+    assert load(write({"routes.yaml": f"{GOOD}state: '{state}'\n"}), ENVIRON).state == state
+
+
+def test_only_short_waits_and_nothing_at_all_need_no_unit(write: Write) -> None:
+    text = "retry: {wait: 2, give_up: 600}\nstore: {keep: 0}\nlog: {keep: 0}\njobs: {keep: 0, keep_answers: 0.0}\n"
+    house = load(write({"routes.yaml": GOOD + text}), ENVIRON)
+    assert (house.retry.wait, house.retry.give_up) == (2.0, 600.0)
+    assert (house.store.keep, house.log.keep) == (0.0, 0.0)
+    assert house.jobs == JobFacts(keep_answers=0.0, keep=0.0)
 
 
 def test_what_no_model_uses_may_lack_its_variables(write: Write) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from koci_proxy.config import load, remarks
+from koci_proxy.config import load
 
 from .conftest import ENVIRON, HEAD, Write, complaints
 
@@ -172,13 +172,3 @@ def test_what_is_set_leaves_calls_that_are_served(model: str, write: Write) -> N
 def test_a_house_without_the_size_transform_renames_nothing(write: Write) -> None:
     model = "pic: {to: openai/gpt-image-2, set: {quality: hd}, strict: true}"
     load(write({"routes.yaml": f"{HEAD}transforms: [style]\nmodels:\n  {model}\n"}), ENVIRON)
-
-
-def test_a_target_that_can_do_nothing_as_its_model_is_set_is_remarked(write: Write) -> None:
-    """The others serve, so it is no mistake."""
-    cut, paint = "sandbox-koukoutu-sync/background-removal", "sandbox-openai/gpt-image-2"
-    path = write({"routes.yaml": f"{HEAD}models:\n  pic: {{set: {{format: jpeg}}, to: [{cut}, {paint}]}}\n"})
-    assert [str(each) for each in remarks(path, load(path, ENVIRON))] == [
-        f"routes.yaml:4:23: models.pic.set.format: {cut} refuses every call because of it: jpeg has no transparency: "
-        "ask for png or webp"
-    ]

@@ -108,6 +108,92 @@ async def test_a_change_is_seen(name: str, change: Callable[[Path], None], folde
     assert not await wake(wakes)
 
 
+@pytest.fixture
+def vault(folder: Path, tmp_path: Path) -> Path:
+    """Secrets in a folder of their own, as Kubernetes mounts them; one of those that the house names is not there."""
+    for version in ("v1", "v2"):
+        (tmp_path / "versions" / version / "key").write_text(f"sk-{version}")
+    place = tmp_path / "secrets"
+    place.mkdir()
+    (place / "..data").symlink_to(tmp_path / "versions" / "v1")
+    (place / "key").symlink_to(Path("..data", "key"))
+    (place / "own").write_text("a")
+    (folder / "routes.yaml").write_text(f"keys: {{one: '${{file:{place}/key}}', two: '${{file:../secrets/own}}'}}\n")
+    (folder / "providers" / "acme.yaml").write_text(f"headers: {{a: '${{file:{place}/later/header}}'}}\n")
+    return place
+
+
+def a_secret_in_place(vault: Path) -> None:
+    (vault / "own").write_text("another")
+
+
+def a_secret_renamed_over(vault: Path) -> None:
+    (vault / ".own.new").write_text("b")
+    (vault / ".own.new").replace(vault / "own")
+
+
+def secrets_swapped(vault: Path) -> None:
+    (vault / "..new").symlink_to(vault.parent / "versions" / "v2")
+    (vault / "..new").replace(vault / "..data")
+
+
+def a_secret_that_comes_late(vault: Path) -> None:
+    (vault / "later").mkdir()
+    (vault / "later" / "header").write_text("x")
+
+
+def a_secret_gone(vault: Path) -> None:
+    (vault / "own").unlink()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [a_secret_in_place, a_secret_renamed_over, secrets_swapped, a_secret_that_comes_late, a_secret_gone],
+)
+async def test_a_secret_in_a_file_is_seen(change: Callable[[Path], None], vault: Path, folder: Path) -> None:
+    stop = asyncio.Event()
+    wakes, task = await begin(folder / "routes.yaml", stop)
+    change(vault)
+    assert await task
+    stop.set()
+    assert not await wake(wakes)
+
+
+async def test_a_secret_is_seen_from_when_it_is_named(vault: Path, folder: Path) -> None:
+    stop = asyncio.Event()
+    wakes, task = await begin(folder / "routes.yaml", stop)
+    (folder / "routes.yaml").write_text("keys: {one: '${file:../secrets/new}'}\n")
+    assert await task
+    (vault / "new").write_text("sk-1")
+    assert await wake(wakes)
+    (vault / "new").write_text("sk-22")
+    assert await wake(wakes)
+    stop.set()
+    assert not await wake(wakes)
+
+
+async def test_a_secret_is_seen_beside_a_log_that_grows(vault: Path, folder: Path) -> None:
+    """The watch on the folders tells of the log again and again, and so never that it waited in vain."""
+    stop, growing = asyncio.Event(), asyncio.Event()
+
+    async def grow() -> None:
+        with (folder / "koci.log").open("a") as log:
+            while not stop.is_set():
+                await asyncio.to_thread(print, "a line", file=log, flush=True)
+                growing.set()
+
+    (folder / "koci.log").touch()
+    _, task = await begin(folder / "routes.yaml", stop)
+    growth = asyncio.create_task(grow())
+    try:
+        await growing.wait()
+        a_secret_in_place(vault)
+        assert await task
+    finally:
+        stop.set()
+        await growth
+
+
 async def test_one_change_after_another(folder: Path) -> None:
     stop = asyncio.Event()
     wakes, task = await begin(folder / "routes.yaml", stop)

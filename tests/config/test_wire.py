@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
 
-from koci_proxy.config import load, shipped
+from koci_proxy import routing
+from koci_proxy.config import load, shipped, yaml
+from koci_proxy.types import Job
 
 from .conftest import ENVIRON, Write, complaints
 
 HEAD = "dialect: declarative\nurl: https://api.acme.example/v1\nmodels: {paint: gpt-image-2}\n"
 ROUTES = "platforms: {openai: openai}\nkeys: {acme: sk-1}\nmodels: {pic: acme/paint}\n"
+SIZES = ("size", "width", "height", "tier", "ratio")
 WIRES = [
     ("", "1:1: wire: 'request' is missing"),
     ("wire: {request: {}}", "4:8: wire.request: 'path' is missing"),
@@ -58,6 +62,20 @@ WIRES = [
         "4:37: wire.models.pain: is none of its models — did you mean 'paint'?",
     ),
     ("wire: {request: {path: x}, map: {teir: {}}}", "4:34: wire.map.teir: unknown key — did you mean 'tier'?"),
+    (
+        "wire: {request: {path: x, body: {json: {p: [{q: '{size} {tier|1K}'}]}}}}",
+        "4:49: wire.request.body.json.p[0].q: {tier} never has a value: its cards say wire: pixels, which fills "
+        "{size}, {width}, {height}",
+    ),
+    (
+        "wire: {request: {path: x}, models: {paint: {request: {query: {p: '{ratio}'}}}}}",
+        "4:66: wire.models.paint.request.query.p: {ratio} never has a value: its cards say wire: pixels, which fills "
+        "{size}, {width}, {height}",
+    ),
+    (
+        "wire: {request: {path: x}, speaks: opnai}",
+        "4:36: wire.speaks: unknown dialect 'opnai' — did you mean 'openai'?",
+    ),
 ]
 
 
@@ -92,6 +110,29 @@ def test_where_a_placeholder_may_stand(kind: str, name: str, good: bool, write: 
         assert load(path, ENVIRON).providers["acme"].wire["request"]["body"] == {kind: {"p": f"{{{name}}}"}}
     else:
         assert "there is no placeholder" in complaints(path)[0]
+
+
+@pytest.mark.parametrize(
+    ("wires", "never"),
+    [
+        (["pixels"], {"tier", "ratio"}),
+        (["tier_ratio"], {"size", "width", "height"}),
+        (["ratio"], {"size", "width", "height", "tier"}),
+        (["none"], {"size", "width", "height", "tier", "ratio"}),
+        (["ratio", "pixels"], {"tier"}),
+        (["tier_ratio", "pixels", "none"], set()),
+    ],
+)
+def test_one_of_a_file_s_cards_fills_each_size_it_sends(wires: list[str], never: set[str], write: Write) -> None:
+    request = {"path": "x", "body": {"json": {name: f"{{{name}}}" for name in SIZES}}}
+    models = {f"m{at}": f"card{at}" for at, _ in enumerate(wires)}
+    provider = HEAD.replace("{paint: gpt-image-2}", json.dumps(models)) + f"wire: {json.dumps({'request': request})}\n"
+    cards = {f"providers/cards/card{at}.yaml": f"size: {{wire: {wire}}}\n" for at, wire in enumerate(wires)}
+    path = write({"routes.yaml": ROUTES.replace("paint", "m0"), "providers/acme.yaml": provider, **cards})
+    if never:
+        assert {line.split("wire.request.body.json.")[1].split(":")[0] for line in complaints(path)} == never
+    else:
+        assert load(path, ENVIRON).providers["acme"].wire["request"] == request
 
 
 def test_a_plugin_may_bring_a_schema_of_its_own(write: Write) -> None:
@@ -136,10 +177,26 @@ def test_the_page_has_every_word() -> None:
 
 def test_the_page_shows_what_loads(write: Write) -> None:
     page = (shipped() / "docs" / "declarative.md").read_text("utf-8")
-    whole, tasks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    whole, tasks, _ = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     for provider in (whole, HEAD + tasks):
         path = write({"routes.yaml": ROUTES, "providers/acme.yaml": provider.replace("paint-1:", "paint:")})
         assert load(path, ENVIRON).providers["acme"].wire["request"]["body"]["json"]["prompt"] == "{prompt}"
+
+
+def test_two_files_serve_a_vendor_with_an_address_of_its_own_for_edits(write: Write) -> None:
+    page = (shipped() / "docs" / "declarative.md").read_text("utf-8")
+    shown = yaml.read("declarative.md", re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[-1]).value
+    tasks = {"providers/acme.yaml": "generate", "providers/acme-edits.yaml": "edit"}
+    for name, task in tasks.items():
+        head = HEAD.replace("{paint: gpt-image-2}", f"{{paint-1: only-{task}}}")
+        card = f"tasks: [{task}]\ninputs: {{max: 4}}\n"
+        write({name: f"{head}wire: {json.dumps(shown[name]['wire'])}\n", f"providers/cards/only-{task}.yaml": card})
+    routes = {"platforms": {"openai": "openai"}, **shown["routes.yaml"]}
+    house = load(write({"routes.yaml": json.dumps(routes)}), {"ACME": "sk-1"})
+    targets = routing.order(house.models["paint"], house.providers, Random(1))
+    for task, path in (("generate", "pictures"), ("edit", "edits")):
+        (target,), _ = routing.capable(targets, Job("paint", "a fox", task=task), "nearest")  # type: ignore[arg-type]
+        assert target.wire["request"]["path"] == path
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:

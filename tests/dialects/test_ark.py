@@ -56,6 +56,7 @@ SENT = Job("doubao-seedream-4-5-251128", "p", dialect="ark")
                 "task": "edit",
                 "size": Size(width=2848, height=1600),
                 "deliver": "base64",
+                "up_to": 3,
                 "options": {
                     "sequential_image_generation": "auto",
                     "sequential_image_generation_options": {"max_images": 3},

@@ -119,7 +119,9 @@ WISHES = [
     ({"json": {"p": "{prompt}"}}, EDIT, "images", "paint-1 takes no pictures, not 2"),
     ({"json": {"p": "{image}"}}, EDIT, "images", "paint-1 takes one picture, not 2"),
     ({"json": {"p": "{images}"}}, replace(EDIT, mask=picture()), "mask", "paint-1 takes no mask"),
-    ({"json": {"p": "{image!}"}}, JOB, "image", "image is required for this model"),
+    ({"json": {"p": "{image!}"}}, JOB, "images", "images is required for this model"),
+    ({"json": {"p": "{image.base64!}"}}, JOB, "images", "images is required for this model"),
+    ({"json": {"p": "{similarity!}"}}, JOB, "strength", "strength is required for this model"),
     ({"json": {"p": "{options.kind!}"}}, JOB, "kind", "kind is required for this model"),
     (
         {"form": {"p": "{options.p}"}},
@@ -135,6 +137,30 @@ def test_what_has_no_place_is_refused(body: Any, job: Job, field: str, message: 
     with pytest.raises(Fault) as caught:
         call(body, job)
     assert (caught.value.kind, caught.value.field, caught.value.message) == ("bad_request", field, message)
+
+
+@pytest.mark.parametrize(
+    ("rules", "asked", "place", "how"),
+    [
+        (
+            SizeRules(step=64, min_edge=256, max_edge=2048),
+            Size(),
+            "width",
+            "1024x1024; allowed: edges in steps of 64, ",
+        ),
+        (SizeRules(default_ratio="16:9"), Size(), "size", "1024x576; allowed: edges 1 to 16384, "),
+        (SizeRules("tier_ratio", ("2K",), ("auto", "1:1"), default_ratio="auto"), Size("2K"), "ratio", "2K 1:1; allow"),
+        (SizeRules("tier_ratio", ("2K", "4K"), ("3:2",)), Size(), "tier", "2K 3:2; allowed: tiers 2K, 4K; ratios 3:2"),
+        (SizeRules("ratio", ratios=("1:1", "3:2")), Size("2K"), "ratio", "1:1; allowed: ratios 1:1, 3:2"),
+    ],
+)
+def test_who_must_name_a_size_hears_how(rules: SizeRules, asked: Size, place: str, how: str) -> None:
+    wire = {"request": {"path": "x", "body": {"json": {"p": f"{{{place}!}}"}}}}
+    card = replace(target(wire).card, size=rules)
+    with pytest.raises(Fault) as caught:
+        declarative.encode(replace(JOB, size=asked), replace(target(wire), card=card))
+    assert caught.value.field == "size"
+    assert caught.value.message.startswith(f"size is required for this model: ask for example for {how}")
 
 
 def test_a_house_without_a_template() -> None:
@@ -231,6 +257,30 @@ def test_what_was_asked_and_has_no_place_is_noted() -> None:
     notes = declarative.left_out(job, target(wire))
     assert {note.field for note in notes} == {"prompt", "quality", "strength", "n", "size"}
     assert Note("quality", "left out", "paint-1 takes none") in notes
+
+
+@pytest.mark.parametrize(
+    ("wire", "asked", "places", "lost"),
+    [
+        ("pixels", JOB.size, ["size"], None),
+        ("pixels", JOB.size, ["width", "height"], None),
+        ("pixels", JOB.size, ["height"], "no width"),
+        ("pixels", JOB.size, ["tier", "ratio"], "none"),
+        ("pixels", Size("2K", "16:9"), ["size"], "none"),
+        ("pixels", Size(), ["tier"], None),
+        ("tier_ratio", JOB.size, ["tier", "ratio"], None),
+        ("tier_ratio", JOB.size, ["ratio"], "no tier"),
+        ("tier_ratio", Size("2K"), ["tier"], None),
+        ("tier_ratio", JOB.size, ["size", "width"], "none"),
+        ("ratio", JOB.size, ["ratio"], None),
+        ("ratio", JOB.size, ["size"], "none"),
+        ("none", JOB.size, [], None),
+    ],
+)
+def test_what_of_a_size_has_no_place_is_noted(wire: str, asked: Size, places: list[str], lost: str | None) -> None:
+    request = {"path": "x", "body": {"json": {"p": "{prompt}"} | {name: f"{{{name}}}" for name in places}}}
+    notes = declarative.left_out(replace(JOB, size=asked), target({"request": request}, wire))
+    assert notes == (() if lost is None else (Note("size", "left out", f"paint-1 takes {lost}"),))
 
 
 # --- a stranger's vendor --------------------------------------------------------------------------------------------

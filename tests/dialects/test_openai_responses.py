@@ -33,7 +33,9 @@ EARLIER = Note("input", "left out", "the words of earlier turns: the prompt is w
 SYSTEM = Note("input", "emulated", "what the system says stands before the prompt")
 
 FOX = {"role": "user", "content": "fox"}
-DRAWN = {"type": "image_generation_call", "id": "ig_1", "result": None}
+DRAWN = {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": base64(picture())}
+FAILED = DRAWN | {"status": "failed", "result": None}
+THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": []}
 ANSWER = {"role": "assistant", "content": [{"type": "output_text", "text": "a cat"}]}
 HELD = {"type": "input_image", "image_url": data_uri(picture())}
 ONE = replace(EDIT, inputs=(picture(),))
@@ -45,9 +47,13 @@ INPUTS: list[tuple[Any, Job]] = [
     ([{"content": [SAID, SHOWN]}], EDIT),
     ([{"role": "user", "content": [SHOWN | {"image_url": {"url": LINK}}]}, FOX], EDIT),
     ([{"role": "user", "content": [SAID, HELD]}], ONE),
-    ([DRAWN | {"result": base64(picture())}, {"content": "fox"}], ONE),
-    ([DRAWN, {"content": "fox"}], JOB),
-    ([{"type": "reasoning", "summary": []}, {"content": "fox"}], JOB),
+    ([DRAWN, FOX], ONE),
+    ([FOX, DRAWN], ONE),
+    ([FOX, THOUGHT, DRAWN], ONE),
+    ([FOX, ANSWER, FOX, DRAWN], replace(ONE, notes=(EARLIER,))),
+    ([FAILED, FOX], JOB),
+    ([FOX, FAILED], JOB),
+    ([THOUGHT, FOX], JOB),
     ([{"role": "user", "content": "cat"}, ANSWER, FOX], replace(JOB, notes=(EARLIER,))),
     ([{"role": "developer", "content": "oil"}, {"content": "fox"}], replace(JOB, prompt="oil\n\nfox", notes=(SYSTEM,))),
 ]
@@ -141,6 +147,10 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"input": [{"content": [{"type": "input_text"}]}]}, "input[0].content[0].text"),
     ({}, {"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0]"),
     ({}, {"input": [{"type": "image_generation_call", "result": "@@"}, {"content": "x"}]}, "input[0].result"),
+    ({}, {"input": [{"type": "image_generation_call", "id": "ig_1"}, FOX]}, "input[0].result"),
+    ({}, {"input": [FOX, {"type": "image_generation_call", "id": "ig_1", "result": None}]}, "input[1].result"),
+    ({}, {"input": [FOX, ANSWER, DRAWN]}, "input"),
+    ({}, {"input": [FOX, THOUGHT]}, "input"),
     ({}, {"tools": []}, "tools"),
     ({}, {"tools": None}, "tools"),
     ({}, {"tools": [{"type": "web_search"}]}, "tools"),

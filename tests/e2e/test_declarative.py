@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +98,64 @@ def test_a_cut_out(model: str, client: OpenAI) -> None:
     with Image.open(io.BytesIO(base64.b64decode(answer.data[0].b64_json or ""))) as image:
         alpha = image.getchannel("A")
     assert (image.size, alpha.getpixel((0, 0)), alpha.getpixel((150, 100))) == ((300, 200), 0, 255)
+
+
+class Next(BaseHTTPRequestHandler):
+    """A vendor on this machine whose answers link to itself."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.say(json.dumps({"pictures": [f"http://{self.headers['host']}/a.png"]}).encode(), "application/json")
+
+    def do_GET(self) -> None:
+        self.say(png(), "image/png")
+
+    def say(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is printed."""
+
+
+@pytest.fixture
+def local() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Next) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+LOCAL = """
+dialect: declarative
+url: {url}/v1
+models: {{m: local}}
+wire:
+  request: {{path: make, body: {{json: {{words: "{{prompt}}", image: "{{image}}"}}}}}}
+  answer: {{pictures: pictures}}
+"""
+
+
+def test_a_vendor_on_a_private_address_links_to_itself_and_an_app_does_not(
+    local: str, vendor: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "providers" / "cards").mkdir(parents=True)
+    (tmp_path / "providers" / "local.yaml").write_text(LOCAL.format(url=local), encoding="utf-8")
+    card = "tasks: [generate, edit]\nsize: {wire: none}\ninputs: {max: 1}\n"
+    (tmp_path / "providers" / "cards" / "local.yaml").write_text(card, encoding="utf-8")
+    routes = "platforms: {openai: openai}\nkeys: {local: k}\nmodels: {m: {price: 1, to: local/m}}\n"
+    with proxy(tmp_path, vendor, routes) as house:
+        headers = {"authorization": f"Bearer {house.key}"}
+        pictures, body = f"{house.url}/openai/v1/images", {"model": "m", "prompt": "a fox"}
+        made = httpx.post(f"{pictures}/generations", json=body, headers=headers, timeout=30)
+        assert made.status_code == 200, made.text
+        assert httpx.get(made.json()["data"][0]["url"]).content == png()
+        body |= {"images": [{"image_url": f"{local}/a.png"}]}  # type: ignore[dict-item]
+        asked = httpx.post(f"{pictures}/edits", json=body, headers=headers, timeout=30)
+        assert asked.status_code == 400
+        assert "may not be fetched" in asked.json()["error"]["message"]

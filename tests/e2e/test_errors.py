@@ -22,6 +22,7 @@ TEXT = base64.b64encode(b"this is no picture, it is a text of some length").deco
 BAD: list[tuple[str, dict[str, Any], int, str | None, str]] = [
     ("no prompt", {"model": "via-openai"}, 400, "prompt", "required"),
     ("empty prompt", {**GOOD, "prompt": ""}, 400, "prompt", "empty"),
+    ("a long prompt of one word", {**GOOD, "prompt": "x" * 33_000}, 400, "prompt", "at most 32000 characters"),
     ("no model", {"prompt": "a fox"}, 400, "model", "required"),
     ("unknown model", {**GOOD, "model": "via-openal"}, 404, "model", "'via-openai'"),
     ("n is 0", {**GOOD, "n": 0}, 400, "n", "at least 1"),
@@ -54,6 +55,26 @@ def test_bad_fields(house: House, what: str, body: dict[str, Any], status: int, 
     assert (error["param"] or "").startswith(field or ""), error
     assert word in error["message"], error
     assert house.sandbox.calls()["total"] == before
+
+
+WORD = "x" * 16_500 + " fox"
+SPOKEN: list[tuple[str, dict[str, Any]]] = [
+    (GENERATE, {"prompt": WORD}),
+    ("openai/v1/chat/completions", {"messages": [{"role": "user", "content": WORD}]}),
+    ("openai/v1/chat/completions", {"messages": [{"role": "user", "content": [{"type": "text", "text": WORD}]}]}),
+    ("openai/v1/responses", {"input": WORD, "tools": [{"type": "image_generation"}]}),
+    ("google/v1beta/models/via-openai:generateContent", {"contents": [{"parts": [{"text": WORD}]}]}),
+    ("anthropic/v1/messages", {"max_tokens": 9, "messages": [{"role": "user", "content": WORD}]}),
+    ("linkai/v1/images/generations", {"prompt": WORD}),
+]
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(("path", "body"), SPOKEN, ids=[path for path, _ in SPOKEN])
+def test_a_prompt_whose_first_word_is_very_long_is_no_picture(house: House, path: str, body: dict[str, Any]) -> None:
+    answer = post(house, path, json={"model": "via-openai", **body})
+    assert answer.status_code in (200, 201), answer.text
+    assert house.sandbox.last()["json"]["prompt"].startswith(WORD[:80])
 
 
 # (path, body, the field with half a surrogate pair in it)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from google import genai
 from google.genai import types
+from openai import OpenAI
 from PIL import Image
 
 from .films import assert_film
@@ -60,6 +61,21 @@ def test_openai(studio: House, tmp_path: Path, lock: Path | None) -> None:
     assert told["error"] == ["NotFoundError", 404, "model_not_found", "model"]
     assert told["refused"] == ["failed", "moderation_blocked"]
     assert studio.sandbox.calls()["tasks"] == {"openai": 6}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(("asked", "notes"), [({}, ["4"]), ({"seconds": "6"}, ["6"]), ({"seconds": "8"}, [])])
+def test_1080p_of_a_model_that_makes_it_of_one_length_alone(
+    studio: House, tmp_path: Path, asked: Any, notes: list[str]
+) -> None:
+    """The length of this door where an app names none is 4 seconds."""
+    client: Any = OpenAI(base_url=f"{studio.url}/openai/v1", api_key=studio.key, max_retries=0)
+    made = client.videos.create_and_poll(model="veo", prompt="a fox", size="1920x1080", poll_interval_ms=100, **asked)
+    assert (made.status, made.size, made.seconds) == ("completed", "1920x1080", "8"), made
+    told = [note for note in made.model_dump().get("notes", ()) if "bent" in note]
+    assert told == [f"seconds: bent ({each} → 8; one of 8 with 1080p)" for each in notes]
+    client.videos.download_content(made.id).write_to_file(tmp_path / "film.mp4")
+    assert_film(tmp_path / "film.mp4", 1920, 1080, 8)
 
 
 def test_google_genai_2(studio: House, tmp_path: Path) -> None:

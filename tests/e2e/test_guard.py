@@ -70,6 +70,13 @@ class App:
         return sum(sizes), len(sizes)
 
 
+@pytest.fixture(autouse=True)
+def not_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the house looks after every second or two is no part of a call."""
+    for often in ("app.runner.LOOK", "app.webhooks.LOOK", "state.callers.TRUST"):
+        monkeypatch.setattr(f"koci_proxy.{often}", 3600.0)
+
+
 @asynccontextmanager
 async def opened(folder: Path, vendor: Sandbox) -> AsyncIterator[App]:
     path = folder / "routes.yaml"

@@ -26,11 +26,12 @@ from .processes import House, Sandbox, ask, lines_until, process, proxy, sandbox
 
 pytestmark = pytest.mark.sockets
 ROUTES = """
-platforms: {openai: openai, google: gemini, anthropic: anthropic}
+platforms: {openai: openai, google: gemini, anthropic: anthropic, ark: ark}
 models:
   picture: {price: 1, to: sandbox-openai/gpt-image-2}
   dear: {price: {1K: 4, 2K: 8, 4K: 16}, to: sandbox-gemini/gemini-3-pro-image}
   several: {price: 2, to: sandbox-linkai/gpt-image-2}
+  set: {price: 4, to: sandbox-ark/seedream-4.0}
   film: {price: {second: 10}, to: sandbox-openai/sora-2}
   veo: {price: {second: 10}, to: sandbox-gemini/veo-3.1}
   seedance: {price: {second: 10}, to: sandbox-ark/seedance-1.0-pro}
@@ -142,6 +143,36 @@ def test_some_of_several_pictures_are_charged_one_by_one(tmp_path: Path) -> None
         (answer,) = asyncio.run(at_once(house.url, key, [{"model": "several", "prompt": "a fox", "n": 3}]))
         assert len(answer.json()["data"]) == 2
         assert books(house, id) == (96, 0)
+
+
+def test_of_a_set_all_are_held_and_counted_and_those_that_came_are_charged(tmp_path: Path, state: str) -> None:
+    """One call, of which the model decides how many pictures come. The last of each set fails."""
+    with sandbox() as vendor, proxy(tmp_path, vendor, routes(state)) as house:
+        of_six = {"sequential_image_generation_options": {"max_images": 6}}
+
+        def asked(key: str, **more: Any) -> httpx.Response:
+            body = {"model": "set", "prompt": "foxes sandbox:partial", "size": "1K", **more}
+            body |= {"sequential_image_generation": "auto"}
+            return httpx.post(f"{house.url}/ark/api/v3/images/generations", json=body, headers=auth(key), timeout=60)
+
+        id, poor = paid_key(house, 10)
+        refused = asked(poor, **of_six)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "AccountOverdueError")
+        assert "24 credits" in refused.json()["error"]["message"]
+        assert (books(house, id), vendor.calls()["total"]) == ((10, 0), 0)
+        id, key = paid_key(house, 100, limits={"pictures_per_minute": 22})
+        assert len(asked(key, **of_six).json()["data"]) == 6
+        assert books(house, id) == (80, 0)
+        charge, _ = ask(f"{house.url}/v1/credits/statement", headers=auth(key))["data"]
+        assert (charge["kind"], float(charge["credits"]), charge["pictures"]) == ("charge", -20, 5)
+        assert asked(key).status_code == 200  # of how many it may be is not said: 15
+        assert vendor.last()["json"]["sequential_image_generation_options"] == {"max_images": 15}
+        assert books(house, id) == (24, 0)
+        _, careful = paid_key(house, 100, limits={"credits_per_day": 23})
+        for limited, words in ((key, "22 pictures"), (careful, "23 credits a day")):
+            told = asked(limited, **of_six)
+            assert (told.status_code, words in told.json()["error"]["message"]) == (429, True), told.text
+        assert vendor.calls()["total"] == 2
 
 
 def test_a_repeat_is_charged_once(tmp_path: Path) -> None:

@@ -93,6 +93,22 @@ def test_a_key_is_made_listed_and_revoked(house: House) -> None:
     assert koci(house, "keys", "revoke", "nobody").returncode == 1
 
 
+@pytest.mark.sockets
+def test_an_overlap_that_runs_is_not_cut_short_without_a_word(house: House) -> None:
+    first = koci(house, "keys", "new", "blog").stdout.strip()
+    headers, page = {"authorization": f"Bearer {house.admin}"}, f"{house.url}/admin/keys/blog/rotate"
+    second = httpx.post(page, headers=headers, json={"overlap": "1h"}).json()
+    refused = httpx.post(page, headers=headers, json={"overlap": "2h"})
+    error = refused.json()["error"]
+    assert (refused.status_code, error["param"], error["code"]) == (409, "force", "overlap_running")
+    assert "was promised to be good until 20" in error["message"]
+    assert [ask(house, key) for key in (first, second["key"])] == [200, 200]
+    assert httpx.post(page, headers=headers, json={"force": "yes"}).status_code == 400
+    third = httpx.post(page, headers=headers, json={"force": True}).json()
+    assert wait_for(house, first, 401)
+    assert [ask(house, key) for key in (second["key"], third["key"])] == [200, 200]
+
+
 def wait_for(house: House, key: str, status: int) -> bool:
     """A revoked key is dead within a second: as many askings as fit in ten are far more than that."""
     return any(ask(house, key) == status for _ in range(2000))
@@ -116,6 +132,18 @@ def test_a_key_can_be_revoked_while_the_house_is_broken(vendor: Sandbox, tmp_pat
         revoked = koci(house, "keys", "revoke", "leaked")
         assert revoked.returncode == 0, revoked.stderr
         assert "has faults" in revoked.stderr
+        assert wait_for(house, key, 401)
+
+
+@pytest.mark.sockets
+def test_a_key_can_be_revoked_while_routes_yaml_is_no_yaml(vendor: Sandbox, tmp_path: Path) -> None:
+    with proxy(tmp_path, vendor, f"state: sqlite:///elsewhere/koci.db\n{ROUTES}") as house:
+        key = koci(house, "keys", "new", "leaked").stdout.strip()
+        assert ask(house, key) == 200
+        routes = (house.folder / "routes.yaml").read_text(encoding="utf-8")
+        (house.folder / "routes.yaml").write_text(routes + "limits: {per_minute: 60\n", encoding="utf-8")
+        revoked = koci(house, "keys", "revoke", "leaked")
+        assert revoked.returncode == 0, revoked.stderr
         assert wait_for(house, key, 401)
 
 

@@ -30,8 +30,9 @@ def test_a_link_has_type_caching_and_ranges(house: House) -> None:
     whole = httpx.get(url)
     assert whole.headers["content-type"] == "image/png"
     assert "immutable" in whole.headers["cache-control"]
+    assert whole.headers["access-control-allow-origin"] == "*"
     part = httpx.get(url, headers={"range": "bytes=0-7"})
-    assert part.status_code == 206
+    assert (part.status_code, part.headers["access-control-allow-origin"]) == (206, "*")
     assert part.content == b"\x89PNG\r\n\x1a\n"
     assert httpx.get(url, headers={"range": "bytes=999999999-"}).status_code == 416
     assert httpx.head(url).headers["content-length"] == str(len(whole.content))
@@ -113,3 +114,24 @@ async def test_a_picture_that_the_disk_takes_no_more_of_is_answered_all_the_same
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         await proxy.close()
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(
+    ("host", "base"),
+    [
+        ("img.example.com", "http://img.example.com/storage/images/"),
+        ("img.example.com:8443", "http://img.example.com:8443/storage/images/"),
+        ("[::1]:8080", "http://[::1]:8080/storage/images/"),
+        ("evil.test/x?", None),
+        ("evil.test@other", None),
+        ("", None),
+    ],
+)
+def test_a_link_begins_with_the_host_that_the_app_called_if_it_is_one(
+    house: House, host: str, base: str | None
+) -> None:
+    body = {"model": "via-openai", "prompt": "a fox", "size": "1024x1024"}
+    headers = {"authorization": f"Bearer {house.key}", "host": host}
+    answer = httpx.post(f"{house.url}/openai/v1/images/generations", json=body, headers=headers, timeout=30)
+    assert answer.json()["data"][0]["url"].startswith(base or f"{house.url}/storage/images/")

@@ -55,6 +55,14 @@ def test_its_price_is_that_of_the_seconds_which_are_made(
     assert [note for note in row["notes"] if "one of" in note] == notes
 
 
+def test_its_price_is_that_of_the_seconds_that_go_with_its_tier() -> None:
+    row = explained("veo-3.1-generate-preview", "--seconds", "4", "--size", "1080p")
+    assert (row["seconds"], row["price"]) == (8.0, "80")
+    assert "seconds: bent (4 → 8; one of 8 with 1080p)" in row["notes"]
+    row = explained("veo-3.1-generate-preview", "--seconds", "4", "--size", "720p")
+    assert (row["seconds"], row["price"]) == (4.0, "40")
+
+
 def test_it_is_shown_in_the_terminal_too() -> None:
     told = CliRunner().invoke(main, ["explain", "sora-2", "--config", str(shipped() / "routes.yaml")])
     assert "\n   seconds: 4\n" in told.stdout

@@ -37,7 +37,7 @@ def sink() -> Sink:
 
 
 def read(text: bytes, cuts: int = 7) -> list[Frame]:
-    reader = FrameReader(sink)
+    reader = FrameReader(sink, 1 << 20)
     found = []
     for at in range(0, len(text), cuts):
         found += reader.feed(text[at : at + cuts])
@@ -69,6 +69,14 @@ def test_frames(what: str, text: bytes, frames: list[Frame], cuts: int) -> None:
 def test_data_that_is_no_json() -> None:
     with pytest.raises(Malformed):
         read(b"data: <html>\n\n")
+
+
+def test_a_frame_has_a_bound_and_a_stream_of_them_none() -> None:
+    frame = b'data: "' + b"x" * 1000 + b'"\n\n'
+    assert len(read(frame * 3000, 9_000)) == 3000
+    with pytest.raises(Malformed) as caught:
+        read(b'data: "' + b"QUJD" * 400_000, 9_000)
+    assert caught.value.kind == "too_large"
 
 
 @settings(deadline=None)

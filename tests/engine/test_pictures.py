@@ -160,7 +160,7 @@ WISH = Job("m", "a fox", format="webp", deliver="url", stream=True)
 @pytest.mark.parametrize("made", [PNG, link("a.png")], ids=["held", "linked"])
 def test_a_picture_that_is_delivered_early_is_the_one_of_the_end(made: Media, run: Run[Any]) -> None:
     async def both(shell: Shell) -> tuple[Media | None, Media]:
-        first = await early(made, WISH, WISH, BASE, shell)
+        first = await early(made, WISH, BASE, WISH, BASE, shell)
         assert first is not None
         result = await finish(await fetch(Result((first,)), shell), WISH, WISH, shell)
         return first, (await deliver(result.media, WISH.deliver, BASE, shell))[0]
@@ -176,7 +176,7 @@ def test_a_picture_that_is_delivered_early_is_the_one_of_the_end(made: Media, ru
 )
 def test_what_cannot_be_said_yet_is_left_to_the_end(made: Media, changes: dict[str, Any], run: Run[Any]) -> None:
     wish = replace(WISH, **changes)
-    assert run(lambda shell: early(made, wish, wish, BASE, shell)) is None
+    assert run(lambda shell: early(made, wish, BASE, wish, BASE, shell)) is None
 
 
 def test_a_bad_picture_keeps_no_other_back(run: Run[Any]) -> None:

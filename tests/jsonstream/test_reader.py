@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from koci_proxy.jsonstream import Malformed, Reader
+from koci_proxy.jsonstream import WORDS, Malformed, Reader
 from koci_proxy.media import Bytes, from_bytes
 from koci_proxy.types import Media, Sink, Sinks
 
@@ -212,6 +212,20 @@ def test_what_is_a_picture(text: str, step: int) -> None:
     assert value == {"b64_json": NOISE[:90_000] if len(text) > 20_000 else bytes(12 * 1024), "n": 1}
 
 
+@pytest.mark.parametrize("named", ['"prompt": ', '"a": 1, "prompt":', '"input"\n:\t'])
+@pytest.mark.parametrize("text", ["x" * 16_500 + " fox", TEXT, "A" * 16 * 1024])
+@pytest.mark.parametrize("step", [1, 4096, 1 << 20])
+def test_a_field_of_words_holds_words(named: str, text: str, step: int) -> None:
+    """However long the first of them is; but what says itself that it is base64 is a picture, as in fields beside."""
+    uri = "data:image/png;base64," + TEXT
+    body = f'{{"image": "{TEXT}", {named}"{text}", "content": "{uri}", "n\\"prompt": ["{TEXT}"]}}'.encode()
+    reader = Reader(Kept, texts=WORDS)
+    for piece in cut(body, list(range(0, len(body), step))):
+        reader.feed(piece)
+    value = list(plain(reader.close()).values())
+    assert value == [NOISE[:90_000], *([1] if "a" in named else []), text, NOISE[:90_000], [NOISE[:90_000]]]
+
+
 @pytest.mark.parametrize("rest", [0, 1, 2])
 @pytest.mark.parametrize("step", [1, 5, 1 << 20])
 @pytest.mark.parametrize("tail", ["", "\\n", " ", "\\r\\n"])
@@ -305,7 +319,7 @@ def test_brackets_in_strings_are_not_depth() -> None:
         ({"max_skeleton": 99}, b"[" + b"1," * 60),
     ],
 )
-def test_bounds(bounds: dict[str, int], body: bytes) -> None:
+def test_bounds(bounds: dict[str, Any], body: bytes) -> None:
     reader = Reader(Kept, threshold=LONG, **bounds)
     with pytest.raises(Malformed, match="99") as caught:
         reader.feed(body)

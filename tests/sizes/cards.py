@@ -37,6 +37,8 @@ TABLE = SizeRules(
     default_tier="1K",
     default_ratio="1:1",
 )
+# The pixels that the house formula makes of a tier are those of another tier.
+LONG = SizeRules("tier_ratio", table={"512": {"4:1": (1024, 256)}, "1K": {"4:1": (2048, 512)}}, default_tier="1K")
 # A tier and a ratio, pixels by the house formula.
 NAMES = SizeRules(
     "tier_ratio", tiers=("1K", "2K", "4K"), ratios=("1:1", "3:2", "2:3", "16:9", "9:16"), default_tier="2K"

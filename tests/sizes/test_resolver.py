@@ -10,7 +10,7 @@ from koci_proxy import sizes
 from koci_proxy.facts import SizeRules
 from koci_proxy.faults import Fault
 
-from .cards import BOTH, FILM, FIXED, FREE, NAMES, NAMES_AUTO, NAMES_WIDE, NONE, RATIO, RATIO_BLIND, TABLE
+from .cards import BOTH, FILM, FIXED, FREE, LONG, NAMES, NAMES_AUTO, NAMES_WIDE, NONE, RATIO, RATIO_BLIND, TABLE
 
 
 def sent(
@@ -96,7 +96,13 @@ def test_pixels_by_table(asked: str, rules: SizeRules, expected: str, notes: lis
         ("2K 21:9", TABLE, "1K 21:9", (1584, 672), ["bent"]),
         ("2752x1536", TABLE, "2K 16:9", (2752, 1536), []),
         ("792x168", TABLE, "512 21:9", (792, 168), []),
-        ("1920x1080", TABLE, "1K 16:9", (1376, 768), ["bent"]),
+        ("1920x1080", TABLE, "2K 16:9", (2752, 1536), ["bent"]),
+        ("3840x2160", TABLE, "4K 16:9", (5504, 3072), ["bent"]),
+        ("1080x1920", TABLE, "2K 9:16", (1536, 2752), ["bent"]),
+        ("1408x1408", TABLE, "1K 1:1", (1024, 1024), ["bent"]),
+        ("1440x1440", TABLE, "2K 1:1", (2048, 2048), ["bent"]),
+        ("1K 4:1", LONG, "1K 4:1", (2048, 512), []),
+        ("1024x256", LONG, "512 4:1", (1024, 256), []),
         ("2048x1152", NAMES, "2K 16:9", (2048, 1152), []),
         ("1792x1024", NAMES, "2K 16:9", (2048, 1152), ["bent"]),
         ("9:16", TABLE, "1K 9:16", (768, 1376), ["defaulted"]),
@@ -191,6 +197,7 @@ def test_cover(asked: str, rules: SizeRules, expected: str) -> None:
         ("auto", FREE, "auto"),
         ("2K 16:9", TABLE, "2K 16:9"),
         ("2752x1536", TABLE, "2K 16:9"),
+        ("1K 4:1", LONG, "1K 4:1"),
         ("1K 1:1", RATIO, "1:1"),
         ("auto", NONE, "auto"),
     ],
@@ -223,7 +230,7 @@ def test_exact_refuses_and_says_what_is_allowed(asked: str, rules: SizeRules, wo
 
 def test_notes_tell_what_became_of_it() -> None:
     resolved = sizes.resolve(sizes.parse("1920x1080"), TABLE)
-    assert [str(note) for note in resolved.notes] == ["size: bent (1920x1080 → 1K 16:9 (1376x768))"]
+    assert [str(note) for note in resolved.notes] == ["size: bent (1920x1080 → 2K 16:9 (2752x1536))"]
 
 
 def test_a_card_that_contradicts_itself_is_our_fault() -> None:

@@ -20,13 +20,14 @@ from koci_proxy import Fault
 from koci_proxy.state import Callers, Database
 from koci_proxy.state import database as module
 from koci_proxy.state.database import TOGETHER, Work
+from koci_proxy.state.outage import SILENT, Outage
 from koci_proxy.state.tables import conversations
 from tests.postgres import postgres
 
 from .opened import opened
 
 pytestmark = pytest.mark.anyio
-SILENT = "the state database does not answer"
+REFUSED = "the state database refused a statement"
 
 
 def making(id: str) -> Work:
@@ -96,11 +97,11 @@ async def test_what_fails_fails_alone(url: str, caplog: pytest.LogCaptureFixture
     failed = [end for end in ends if isinstance(end, BaseException)]
     assert [repr(end) for end in failed] == [
         repr(Fault("not_found", "no such thing")),
-        repr(Fault("internal", SILENT)),
+        repr(Fault("internal", REFUSED)),
     ]
     [record] = caplog.records
     assert "IntegrityError" in caplog.text
-    assert record.getMessage() == SILENT
+    assert record.getMessage() == REFUSED
 
 
 async def test_who_waits_for_another_process_does_not_wait_again_for_each(
@@ -112,8 +113,8 @@ async def test_who_waits_for_another_process_does_not_wait_again_for_each(
         other.execute("BEGIN IMMEDIATE")
         writes = (database.write(making(f"{at:02}")) for at in range(TOGETHER + 10))
         ends = await asyncio.gather(*writes, return_exceptions=True)
-        assert {repr(end) for end in ends} == {repr(Fault("internal", SILENT))}
-        assert len(caplog.records) == 2  # one for each group
+        assert {repr(end) for end in ends} == {repr(Outage().fault())}
+        assert caplog.messages == [f"{SILENT}: database is locked"]
         other.execute("ROLLBACK")
         other.close()
         await database.write(making("later"))
@@ -282,17 +283,17 @@ async def test_trouble_is_known_until_something_works_again(url: str, caplog: py
         assert await database.trouble() is None
         with pytest.raises(Fault):  # the mistake of one statement is none of the database
             await database.write(making("one"))
-        assert not database.silent
+        assert not database.outage.away
         with pytest.raises(Fault):
             await database.write(broken)
-        assert database.silent
+        assert database.outage.away
         assert await database.trouble() is None  # asked once more, it answers
         with pytest.raises(Fault), mock.patch.object(database, "_together", broken):
             await database.write(making("two"))
         with mock.patch.object(database, "_together", broken):
             assert await database.trouble() == SILENT
         await database.write(making("two"))
-        assert not database.silent
+        assert not database.outage.away
 
 
 async def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -148,7 +148,14 @@ def test_a_key_is_replaced_while_the_old_one_is_good(koci: Koci, url: str) -> No
     assert caller is not None
     assert found(url, old) == caller
     assert facts(koci("keys", "show", "shop"))["state"].startswith("rotated, the key before it is good until")
-    newest = koci("keys", "rotate", "shop", "--overlap", "0").stdout.strip()
+    refused = koci("keys", "rotate", "shop", "--overlap", "0")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "was promised to be good until 20" in refused.stderr
+    assert "--force" in refused.stderr
+    assert found(url, old) == found(url, new) == caller
+    forced = koci("keys", "rotate", "shop", "--overlap", "0", "--force")
+    assert "the key before it, which was to be good until 20" in forced.stderr
+    newest = forced.stdout.strip()
     assert [found(url, key) is None for key in (old, new, newest)] == [True, True, False]
     assert facts(koci("keys", "show", "shop"))["state"] == "live"
     assert koci("keys", "revoke", "shop").exit_code == 0

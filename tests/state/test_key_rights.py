@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import time
@@ -133,7 +134,7 @@ async def test_without_an_overlap_the_old_key_dies_at_once(url: str) -> None:
         first, caller = await callers.make("shop")
         assert await callers.find(first)
         second, _ = await callers.rotate(caller.id, 3600.0)
-        third, _ = await callers.rotate(caller.id, 0.0)
+        third, _ = await callers.rotate(caller.id, 0.0, force=True)
         assert await callers.find(first) is None
         assert await callers.find(second) is None
         assert await callers.find(third) == caller
@@ -150,6 +151,36 @@ async def test_revoking_takes_the_old_key_along(url: str) -> None:
         await callers.revoke(caller.id)
         assert await callers.find(old) is None
         assert await callers.find(new) is None
+
+
+async def test_a_key_that_is_promised_to_be_good_is_ended_by_force_alone(url: str) -> None:
+    async with opened(url) as database:
+        callers = Callers(database)
+        first, caller = await callers.make("shop")
+        second, _ = await callers.rotate("shop", 3600.0)
+        (row,) = await callers.listing()
+        assert row.old_until is not None
+        day = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(row.old_until))
+        for overlap in (0.0, 7200.0):
+            with pytest.raises(Fault, match=f"good until {day} UTC; to end that at once, force it") as caught:
+                await callers.rotate("shop", overlap)
+            assert (caught.value.kind, caught.value.field) == ("conflict", "force")
+        assert await callers.find(first) == await callers.find(second) == caller
+        assert (await callers.listing()) == [row]
+        third, _ = await callers.rotate("shop", 3600.0, force=True)
+        assert [await callers.find(key) for key in (first, second, third)] == [None, caller, caller]
+        over = keys.update().values(old_until=1_000_000.0)
+        await database.write(lambda connection: connection.execute(over))
+        assert await callers.rotate("shop", 3600.0)
+
+
+async def test_of_two_rotations_at_once_one_is_refused(url: str) -> None:
+    async with opened(url) as database, opened(url) as another:
+        await Callers(database).make("shop")
+        ends = await asyncio.gather(
+            *(Callers(each).rotate("shop", 3600.0) for each in (database, another)), return_exceptions=True
+        )
+    assert sorted(isinstance(end, Fault) for end in ends) == [False, True]
 
 
 async def test_what_cannot_be_rotated(url: str) -> None:
