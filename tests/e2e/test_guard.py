@@ -73,7 +73,7 @@ class App:
 @pytest.fixture(autouse=True)
 def not_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the house looks after every second or two is no part of a call."""
-    for often in ("app.runner.LOOK", "app.webhooks.LOOK", "state.callers.TRUST"):
+    for often in ("app.runner.LOOK", "app.runner.LEASE", "app.webhooks.LOOK", "state.callers.TRUST"):
         monkeypatch.setattr(f"koci_proxy.{often}", 3600.0)
 
 
@@ -151,7 +151,7 @@ async def test_a_small_answer_takes_so_many_statements_and_no_task_but_its_own(t
 @pytest.mark.parametrize("deliver", ["url", "b64_json"])
 async def test_a_call_leaves_nothing_to_the_collector(tmp_path: Path, vendor: Sandbox, deliver: str) -> None:
     """What refers to itself stays, with its pictures, until the collector comes by."""
-    many = 20
+    many = 50
     async with opened(tmp_path, vendor) as app:
         await app.ask("bench:small", deliver)
         gc.collect()
