@@ -36,6 +36,12 @@ def split(path: str, platforms: Container[str]) -> tuple[str, str] | None:
     return words[0], "/".join(tail)
 
 
+def netloc(host: str, port: int | None) -> str:
+    """A host and its port as a URL has them; an address of IPv6 stands in brackets."""
+    name = f"[{host}]" if ":" in host else host
+    return name if port is None else f"{name}:{port}"
+
+
 def _without_versions(words: list[str]) -> list[str]:
     versions = 0
     while versions < len(words) and _VERSION.fullmatch(words[versions]):

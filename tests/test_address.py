@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from koci_proxy.address import KEY_HEADERS, keyless, split, take_key, without_key
+from koci_proxy.address import KEY_HEADERS, keyless, netloc, split, take_key, without_key
 from koci_proxy.faults import Fault
 
 PLATFORMS = {"openai", "google", "v1"}
@@ -107,3 +107,11 @@ def test_without_key(query: str, expected: str) -> None:
 )
 def test_keyless(text: str, expected: str) -> None:
     assert keyless(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "expected"),
+    [("10.0.0.5", 8080, "10.0.0.5:8080"), ("::1", 8080, "[::1]:8080"), ("localhost", None, "localhost")],
+)
+def test_a_host_and_its_port_in_a_url(host: str, port: int | None, expected: str) -> None:
+    assert netloc(host, port) == expected

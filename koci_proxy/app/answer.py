@@ -14,7 +14,6 @@ from ..engine import Served
 from ..engine.exchange import write
 from ..faults import Fault
 from ..fields import said_late
-from ..malformed import Malformed
 from ..types import Note, Result, Size
 from ..wire import Frame, Json, Reply
 from ..written import joined
@@ -161,12 +160,6 @@ def noted(notes: Iterable[Note]) -> dict[str, str]:
     """The header that holds every note, none where there is none."""
     told = "; ".join(str(note) for note in notes)
     return {"x-koci-notes": told} if told else {}
-
-
-def parted(fault: Fault, headers: Mapping[str, str]) -> Fault:
-    """A body that cannot be read, with the part at fault where it is a form: of JSON nobody can say which key it is."""
-    flaw, is_form = fault.__cause__, headers.get("content-type", "").lower().startswith("multipart/")
-    return fault.changed(field=flaw.field) if is_form and isinstance(flaw, Malformed) else fault
 
 
 def shown(fault: Fault, id: str) -> Fault:

@@ -87,8 +87,7 @@ class Visit:
         """The URL that links are made under: as configured, else as the app addressed us."""
         host = self.headers.get("host", "")
         if not _HOST.fullmatch(host):  # what is no host would be part of a link
-            name, port = self.scope.get("server") or ("localhost", None)
-            host = name if port is None else f"{name}:{port}"
+            host = address.netloc(*(self.scope.get("server") or ("localhost", None)))
         own = f"{self.scope['scheme']}://{host}"
         return (self.engine.house.public_url or own).rstrip("/")
 
@@ -211,10 +210,7 @@ class Visit:
         if schema == "raw":
             call = replace(call, body=await intake.read_raw(self._receive, headers, sinks, limit))
         elif schema is not None:
-            try:
-                body = await intake.read(self._receive, headers, sinks, limit)
-            except Fault as fault:
-                raise answer.parted(fault, headers) from fault
+            body = await intake.read(self._receive, headers, sinks, limit)
             value = self.now.schemas.coerce(schema, body) if isinstance(body, Form) else body.value
             self.now.schemas.check(schema, value)
             call = replace(call, body=Json(value))

@@ -82,7 +82,7 @@ async def read(receive: Receive, headers: Mapping[str, str], sinks: Sinks, limit
             )
         return await _feed(reader, receive, limit)
     except Malformed as error:
-        raise refusal(error) from error
+        raise refusal(error, parts=mime == "multipart/form-data") from error
 
 
 async def read_raw(receive: Receive, headers: Mapping[str, str], sinks: Sinks, limit: int) -> Raw:
@@ -108,13 +108,14 @@ async def _feed(reader: Reader, receive: Receive, limit: int) -> Json | Form:
     return value if isinstance(value, Form) else Json(value)
 
 
-def refusal(error: Malformed) -> Fault:
-    """A body that does not parse, as the app's developer should read it."""
+def refusal(error: Malformed, *, parts: bool) -> Fault:
+    """A body that does not parse, one of `parts` or another, as the app's developer should read it."""
     if error.kind == "too_large":
         return Fault("too_large", f"the request body could not be read: {error}", field=error.field)
     if error.kind == "base64":
         return Fault("bad_request", f"this is not base64: {error}", field=error.field, code="invalid_base64")
     if error.kind == "empty":
         return Fault("bad_request", f"{error.field or 'a part'}: {error}", field=error.field, code="invalid_value")
-    # No field: where JSON breaks, the last key before it is not at fault.
-    return Fault("bad_request", f"the request body could not be read: {error}", code=f"invalid_{error.kind}")
+    field = error.field if parts else None  # where JSON breaks, the last key before it is not at fault
+    message = f"the request body could not be read: {error}"
+    return Fault("bad_request", message, field=field, code=f"invalid_{error.kind}")

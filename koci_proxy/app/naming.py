@@ -7,15 +7,13 @@ import re
 from dataclasses import replace
 from types import ModuleType
 
+from .. import fit
 from ..faults import Fault
 from ..types import Job, JobState
 
 _PICTURE = re.compile(r"(?<![\w.\]])images\[[0-9]+\]")
 # What a job asks for, by the house's own names.
-_FIELDS = (
-    *("model", "task", "prompt", "images", "mask", "n", "size", "quality", "format", "compression", "background"),
-    *("style", "strength", "seconds", "video"),
-)
+_FIELDS = frozenset({*fit.FIELDS, "model", "task", "prompt", "images", "mask", "n", "size", "video"})
 
 
 def renamed(fault: Fault, job: Job, dialect: ModuleType) -> Fault:
@@ -39,7 +37,7 @@ def _known(field: str, job: Job, dialect: ModuleType) -> bool:
     """Whether a field is one of the house's, one of those that a dialect has for them, or one that the app sent."""
     own = {str(dialect.named(name, job)) for name in _FIELDS} if hasattr(dialect, "named") else set()
     sent = {name for name in job.options if not name.startswith("_")}
-    return _first(field) in map(_first, own | sent | set(_FIELDS))
+    return _first(field) in map(_first, own | sent | _FIELDS)
 
 
 def _first(field: str) -> str:

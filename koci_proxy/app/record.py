@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
 import time
@@ -287,7 +286,7 @@ class Record:
     async def _is(self, status: Status, result: Any) -> bool:
         """Whether the job has ended just so."""
         row = await self._book.find(self.new.owner, self.new.id)
-        return row is not None and (row.status, row.result) == (status, json.loads(json.dumps(result)))
+        return row is not None and (row.status, row.result) == (status, result)
 
     async def _quiet(self) -> None:
         """The end is the last thing that is written."""

@@ -17,6 +17,7 @@ from typing import cast
 import click
 import uvicorn
 
+from ..address import netloc
 from ..engine import Engine
 from ..facts import Model
 from ..faults import Fault
@@ -98,8 +99,7 @@ async def _serve(proxy: Proxy, listener: socket.socket) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         await proxy.open()
-        host, port = listener.getsockname()[:2]
-        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        address = f"http://{netloc(*listener.getsockname()[:2])}"
         click.echo(await welcome(proxy.live.now.engine, proxy.callers, address))
         _settle()
         await server.serve(sockets=[listener])

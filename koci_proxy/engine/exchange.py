@@ -95,7 +95,7 @@ async def stream(call: Call, provider: Provider, secret: str, shell: Shell) -> A
             async for piece in answer.pieces():
                 size += len(piece)
                 if size > STREAM_BYTES:
-                    raise Fault("garbled", f"the upstream sent more than {STREAM_BYTES} bytes", stage="accepted")
+                    raise _flood(STREAM_BYTES)
                 for frame in reader.feed(piece):
                     yield frame
             for frame in reader.close():
@@ -135,6 +135,10 @@ async def read(answer: Answer, sinks: Sinks) -> Body:
     return Raw(await answer.read(ERROR_BYTES), mime)
 
 
+def _flood(most: int) -> Fault:
+    return Fault("garbled", f"the upstream sent more than {most} bytes", stage="accepted")
+
+
 def _bounded(sink: Sink) -> Callable[[bytes], None]:
     size = 0
 
@@ -142,7 +146,7 @@ def _bounded(sink: Sink) -> Callable[[bytes], None]:
         nonlocal size
         size += len(piece)
         if size > ANSWER_BYTES:
-            raise Fault("garbled", f"the upstream sent more than {ANSWER_BYTES} bytes", stage="accepted")
+            raise _flood(ANSWER_BYTES)
         sink.write(piece)
 
     return take

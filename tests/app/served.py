@@ -72,6 +72,18 @@ class Reading:
         return b"".join(each.get("body", b"") for each in self.messages)
 
 
+class Later(Reading):
+    """One that begins to read when it is told to go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.go.wait()
+        await super().__call__(scope, receive, send)
+
+
 def head(*lines: str) -> bytes:
     return "\r\n".join(("POST / HTTP/1.1", "host: here", *lines, "", "")).encode()
 

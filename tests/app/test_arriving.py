@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from .served import PIECE, Reading, chunked, done, head, sent, served, sized
+from .served import PIECE, Later, Reading, chunked, done, head, sent, served, sized
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE, 1_000_000, 9_000_000])
@@ -43,21 +42,15 @@ def test_requests_behind_one_another_have_their_own_bodies() -> None:
 
 def test_an_app_that_does_not_read_is_not_sent_more() -> None:
     async def main() -> None:
-        go, taken = asyncio.Event(), Reading()
-        total = 64 << 20
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            await go.wait()
-            await taken(scope, receive, send)
-
+        app, total = Later(), 64 << 20
         async with served(app) as (reader, writer):
             writer.write(head(f"content-length: {total}"))
             sending = asyncio.create_task(sent(writer, total))
             assert not (await asyncio.wait({sending}, timeout=1))[0]
-            go.set()
+            app.go.set()
             await sending
             await done(reader)
-            assert len(taken.body) == total
+            assert len(app.body) == total
 
     asyncio.run(main())
 

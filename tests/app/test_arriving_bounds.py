@@ -13,7 +13,7 @@ import pytest
 import uvloop
 from uvicorn.server import ServerState
 
-from .served import PIECE, Reading, answer, chunked, done, head, sent, served, sized
+from .served import PIECE, Later, Reading, answer, chunked, done, head, sent, served, sized
 
 ENDLESS = b"a: b\r\n" * 40_000
 LONG = b"x" * 200_000
@@ -207,18 +207,13 @@ def test_no_clock_keeps_a_connection_that_was_closed() -> None:
 
 def test_a_request_that_is_whole_has_all_the_time_it_takes() -> None:
     async def main(clock: Clock) -> None:
-        go, app = asyncio.Event(), Reading()
-
-        async def slow(scope: Any, receive: Any, send: Any) -> None:
-            await go.wait()
-            await app(scope, receive, send)
-
-        async with served(slow) as (reader, writer):
+        app = Later()
+        async with served(app) as (reader, writer):
             for _ in range(2):
-                go.clear()
+                app.go.clear()
                 writer.write(sized(b"one"))
                 await passes(clock, 1000)
-                go.set()
+                app.go.set()
                 await done(reader)
 
     timed(main)
@@ -243,41 +238,30 @@ def test_a_body_may_come_slowly_but_not_fall_silent() -> None:
 
 def test_a_caller_that_is_told_to_stop_is_not_silent() -> None:
     async def main(clock: Clock) -> None:
-        go, taken, state = asyncio.Event(), Reading(), ServerState()
-        total = 8 << 20
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            await go.wait()
-            await taken(scope, receive, send)
-
+        app, state, total = Later(), ServerState(), 8 << 20
         async with served(app, state) as (reader, writer):
             writer.write(head(f"content-length: {total}"))
             sending = asyncio.create_task(sent(writer, total))
             await until(lambda: bool(state.connections) and heard_by(state).flow.read_paused)
             await passes(clock, 1000)
-            go.set()
+            app.go.set()
             await sending
             await done(reader)
-        assert len(taken.body) == total
+        assert len(app.body) == total
 
     timed(main)
 
 
 def test_a_silence_counts_from_when_a_body_may_come() -> None:
     async def main(clock: Clock) -> None:
-        go, taken, state = asyncio.Event(), Reading(), ServerState()
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            await go.wait()
-            await taken(scope, receive, send)
-
+        app, state = Later(), ServerState()
         async with served(app, state) as (reader, writer):
             await until(lambda: bool(state.connections))
             await passes(clock, 29)
             writer.write(head("content-length: 3"))
             await until(lambda: heard_by(state).cycle is not None)
             await passes(clock, 59)
-            go.set()
+            app.go.set()
             await passes(clock, 59)
             writer.write(b"one")
             await done(reader)
@@ -287,17 +271,12 @@ def test_a_silence_counts_from_when_a_body_may_come() -> None:
 
 def test_a_caller_that_waits_to_be_asked_is_not_silent() -> None:
     async def main(clock: Clock) -> None:
-        go, taken, state = asyncio.Event(), Reading(), ServerState()
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            await go.wait()
-            await taken(scope, receive, send)
-
+        app, state = Later(), ServerState()
         async with served(app, state) as (reader, writer):
             writer.write(head("content-length: 3", "expect: 100-continue"))
             await until(lambda: bool(state.connections) and heard_by(state).cycle is not None)
             await passes(clock, 1000)
-            go.set()
+            app.go.set()
             assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
             await passes(clock, 59)
             writer.write(b"one")

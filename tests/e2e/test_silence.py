@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from koci_proxy.app.proxy import Proxy
 from koci_proxy.engine import Engine, Planned
 from koci_proxy.faults import Fault
 from koci_proxy.state.jobs import JobBook
-from koci_proxy.types import Caller
 
+from .inside import inside
 from .pictures import png
 from .processes import Sandbox
 
@@ -32,43 +28,6 @@ PICTURES = "/openai/v1/images/generations"
 BODY = {"model": "picture", "prompt": "a fox", "size": "1024x1024"}
 AGAIN = {"idempotency-key": "order-1"}
 SILENT = "the state database does not answer"
-
-
-@dataclass
-class Inside:
-    """A house in this process, so that its database can be made to fall silent, and an app with 100 credits."""
-
-    proxy: Proxy
-    app: httpx.AsyncClient
-    caller: Caller
-
-    async def money(self) -> tuple[float, float]:
-        """(balance, held) in credits."""
-        account = await self.proxy.hall.ledger.account(self.caller.id)
-        return account.balance / 1000, account.held / 1000
-
-    async def job(self) -> dict[str, Any]:
-        """The app's one job, when it has ended."""
-        (job,) = (await self.app.get("/v1/jobs")).json()["data"]
-        await self.app.get(f"/v1/jobs/{job['id']}/events")  # as long as it is under way
-        ended: dict[str, Any] = (await self.app.get(f"/v1/jobs/{job['id']}")).json()
-        return ended
-
-
-@asynccontextmanager
-async def inside(folder: Path, vendor: Sandbox, routes: str = ROUTES) -> AsyncIterator[Inside]:
-    (folder / "routes.yaml").write_text(routes, encoding="utf-8")
-    proxy = Proxy(folder / "routes.yaml", sandbox=vendor.url)
-    await proxy.open()
-    try:
-        key, caller = await proxy.callers.make("app")
-        await proxy.hall.ledger.top_up(caller.id, 100_000, "", "test", None)
-        headers = {"authorization": f"Bearer {key}"}
-        transport = httpx.ASGITransport(proxy)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as app:
-            yield Inside(proxy, app, caller)
-    finally:
-        await proxy.close()
 
 
 def once(real: Callable[..., Awaitable[Any]], *, written: bool) -> Callable[..., Awaitable[Any]]:
@@ -100,7 +59,7 @@ async def test_a_picture_is_answered_while_its_end_cannot_be_written_and_charged
         await real(*args, **values)
 
     monkeypatch.setattr(JobBook, "end", end)
-    async with inside(tmp_path, vendor) as house:
+    async with inside(tmp_path, vendor, ROUTES) as house:
         before = vendor.calls()["total"]
         first = await house.app.post(PICTURES, json=BODY, headers=AGAIN)
         assert first.status_code == 200
@@ -120,7 +79,7 @@ async def test_an_end_that_was_written_though_the_database_could_not_say_so_is_a
 ) -> None:
     monkeypatch.setattr("koci_proxy.app.record.WAITS", (0.01, 0.01))
     monkeypatch.setattr(JobBook, "end", once(JobBook.end, written=True))
-    async with inside(tmp_path, vendor) as house:
+    async with inside(tmp_path, vendor, ROUTES) as house:
         assert (await house.app.post(PICTURES, json=BODY)).status_code == 200
         assert (await house.job())["status"] == "succeeded"
         assert await house.money() == (96, 0)
@@ -155,7 +114,7 @@ async def test_a_call_that_could_not_be_written_down_first_was_not_made_and_can_
     vendor: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(JobBook, "change", once(JobBook.change, written=False))
-    async with inside(tmp_path, vendor) as house:
+    async with inside(tmp_path, vendor, ROUTES) as house:
         before = vendor.calls()["total"]
         later = AGAIN | {"prefer": "respond-async"}
         assert (await house.app.post(PICTURES, json=BODY, headers=later)).status_code == 202

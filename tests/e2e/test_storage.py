@@ -10,9 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from koci_proxy.app.proxy import Proxy
-
 from .conftest import ROUTES
+from .inside import inside
 from .processes import House, Sandbox, proxy
 
 
@@ -63,27 +62,19 @@ def test_links_stand_under_the_public_url(vendor: Sandbox, tmp_path: Path) -> No
 async def test_nothing_is_ordered_that_the_disk_has_no_room_for(
     vendor: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "routes.yaml").write_text(ROUTES, encoding="utf-8")
-    proxy = Proxy(tmp_path / "routes.yaml", sandbox=vendor.url)
-    await proxy.open()
-    try:
-        key, _ = await proxy.callers.make("app")
-        app = httpx.AsyncClient(transport=httpx.ASGITransport(proxy), base_url="http://localhost")
-        body, headers = {"model": "via-openai", "prompt": "bench:small"}, {"authorization": f"Bearer {key}"}
+    async with inside(tmp_path, vendor, ROUTES) as house:
+        body = {"model": "via-openai", "prompt": "bench:small"}
         before = vendor.calls()["total"]
         monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(1 << 40, 1 << 40, 0))
         for more in ({}, {"prefer": "respond-async"}, {"idempotency-key": "one"}):
-            answer = await app.post("/openai/v1/images/generations", json=body, headers=headers | more)
+            answer = await house.app.post("/openai/v1/images/generations", json=body, headers=more)
             assert answer.status_code == 502
             assert "the disk of this house is full" in answer.json()["error"]["message"]
         assert vendor.calls()["total"] == before
-        ready = await app.get("/readyz")
+        ready = await house.app.get("/readyz")
         assert (ready.status_code, ready.text) == (503, "not ready: the disk of this house is full\n")
-        listed = await app.get("/v1/jobs", headers=headers)
+        listed = await house.app.get("/v1/jobs")
         assert listed.json()["data"] == []
-        await app.aclose()
-    finally:
-        await proxy.close()
 
 
 @pytest.mark.anyio
@@ -91,29 +82,20 @@ async def test_a_picture_that_the_disk_takes_no_more_of_is_answered_all_the_same
     vendor: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The disk fills while the answer comes in: it is paid for, and whoever waits gets it."""
-    (tmp_path / "routes.yaml").write_text(ROUTES, encoding="utf-8")
-    proxy = Proxy(tmp_path / "routes.yaml", sandbox=vendor.url)
-    await proxy.open()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        key, _ = await proxy.callers.make("app")
-        app = httpx.AsyncClient(transport=httpx.ASGITransport(proxy), base_url="http://localhost")
+    async with inside(tmp_path, vendor, ROUTES) as house:
         body = {"model": "via-openai", "prompt": "bench:8", "response_format": "b64_json"}
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
-        answer = await app.post(
-            "/openai/v1/images/generations", json=body, headers={"authorization": f"Bearer {key}"}, timeout=60
-        )
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        assert answer.status_code == 200
-        picture = base64.b64decode(answer.json()["data"][0]["b64_json"], validate=True)
-        assert len(picture) > 1 << 20
-        assert picture.endswith(b"IEND\xaeB`\x82")
-        assert "held in memory: [Errno 27] File too large" in caplog.text
-        assert "a picture is answered and not kept" in caplog.text
-        await app.aclose()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        await proxy.close()
+        try:
+            answer = await house.app.post("/openai/v1/images/generations", json=body, timeout=60)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert answer.status_code == 200
+    picture = base64.b64decode(answer.json()["data"][0]["b64_json"], validate=True)
+    assert len(picture) > 1 << 20
+    assert picture.endswith(b"IEND\xaeB`\x82")
+    assert "held in memory: [Errno 27] File too large" in caplog.text
+    assert "a picture is answered and not kept" in caplog.text
 
 
 @pytest.mark.sockets

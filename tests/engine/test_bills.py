@@ -14,9 +14,9 @@ from koci_proxy.plugins import Plugins
 from koci_proxy.plugins.hooks import Roll
 from koci_proxy.plugins.sources import Sources
 
-from .test_parts import JOB, Notebook, Vendors, engine_of, shell, vendors
+from .test_parts import JOB, Notebook, Vendors, engine_of, vendors
 
-__all__ = ["shell", "vendors"]  # the fixtures of those tests
+__all__ = ["vendors"]  # the fixture of those tests
 
 pytestmark = pytest.mark.anyio
 

@@ -6,30 +6,17 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from koci_proxy.engine import Shell, exchange
 from koci_proxy.facts import Provider
 from koci_proxy.faults import Fault
-from koci_proxy.pixels import Pixels
-from koci_proxy.spool import Spools
-from koci_proxy.store import Store
-from koci_proxy.telemetry import Telemetry
-from koci_proxy.upstream import Client, Fetcher
 from koci_proxy.wire import Call, Frame, Json, Reply
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 LARGE = b"QUJD" * 25_000
 PREVIEW = b'event: preview\ndata: {"b64_json": "' + LARGE + b'"}\n\n'
-
-
-@pytest.fixture
-async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
-    spools = Spools(tmp_path / "spool")
-    async with Client(trust_env=False) as client:
-        yield Shell(client, Fetcher(), spools, Pixels(spools.sink), Store(tmp_path / "media"), Telemetry())
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,16 +14,11 @@ from koci_proxy.engine import Early, Engine, Keys, Past, Planned, Served, Shell,
 from koci_proxy.engine.keys import mark_of
 from koci_proxy.facts import Card, House, KeyPool, Model, Provider, Retry, Share
 from koci_proxy.faults import Fault
-from koci_proxy.pixels import Pixels
 from koci_proxy.plugins import Plugins
 from koci_proxy.plugins.hooks import Roll
 from koci_proxy.plugins.sources import Sources
 from koci_proxy.pool import Pool
-from koci_proxy.spool import Spools
-from koci_proxy.store import Store
-from koci_proxy.telemetry import Telemetry
 from koci_proxy.types import Done, Job, Made, Result, Target, Ticket, Told
-from koci_proxy.upstream import Client, Fetcher
 from koci_proxy.wire import Call, Frame, Json, Reply
 from tests.pixels.pictures import PNG
 
@@ -130,14 +124,6 @@ def engine_of(shell: Shell, order: Sequence[str], retry: Retry, named: bool) -> 
     rng = random.Random(1)
     keys = {name: Keys(Pool(pool, "least_busy", rng)) for name, pool in pools.items()}
     return Engine(house, Plugins({"wire": wire()}, Roll(), Sources([])), keys, shell)
-
-
-@pytest.fixture
-async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
-    spools = Spools(tmp_path / "spool")
-    client = Client()
-    yield Shell(client, Fetcher(), spools, Pixels(spools.sink), Store(tmp_path / "media"), Telemetry())
-    await client.close()
 
 
 @pytest.fixture

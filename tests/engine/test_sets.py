@@ -13,9 +13,9 @@ from koci_proxy.facts import Retry
 from koci_proxy.types import Job, Result
 from tests.pixels.pictures import PNG
 
-from .test_parts import JOB, Notebook, Vendors, engine_of, past, shell, vendors
+from .test_parts import JOB, Notebook, Vendors, engine_of, past, vendors
 
-__all__ = ["shell", "vendors"]  # fixtures
+__all__ = ["vendors"]  # the fixture of those tests
 pytestmark = pytest.mark.anyio
 
 

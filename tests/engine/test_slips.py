@@ -13,14 +13,9 @@ from koci_proxy.engine import Engine, Keys, Past, Planned, Served, Shell, exchan
 from koci_proxy.engine.keys import mark_of
 from koci_proxy.facts import Card, House, KeyPool, Model, Provider, Retry, Share
 from koci_proxy.faults import Fault
-from koci_proxy.pixels import Pixels
 from koci_proxy.plugins import load
 from koci_proxy.pool import Pool
-from koci_proxy.spool import Spools
-from koci_proxy.store import Store
-from koci_proxy.telemetry import Telemetry
 from koci_proxy.types import Caller, Job, Note, Partial, Progress, Ticket
-from koci_proxy.upstream import Client, Fetcher
 from koci_proxy.wire import Call, Frame, Json, Reply
 from tests.engine.test_parts import Notebook
 
@@ -60,14 +55,6 @@ class Vendor:
         self.calls.append(call)
         for data in ("look", "half", "done"):
             yield Frame(None, data)
-
-
-@pytest.fixture
-async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
-    spools = Spools(tmp_path / "spool")
-    client = Client()
-    yield Shell(client, Fetcher(), spools, Pixels(spools.sink), Store(tmp_path / "media"), Telemetry())
-    await client.close()
 
 
 @pytest.fixture

@@ -8,30 +8,12 @@ import pytest
 
 from .test_key_commands import Koci, commander, found
 
-ROUTES = """
-platforms: {{openai: openai}}
-models: {{picture: {{to: sandbox-openai/gpt-image-2}}}}
-state: "{state}"
-"""
-
-
-@pytest.fixture
-def routes(tmp_path: Path, url: str) -> Path:
-    path = tmp_path / "routes.yaml"
-    path.write_text(ROUTES.format(state=url), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def koci(routes: Path) -> Koci:
-    return commander(routes)
-
-
 BROKEN = 'styles: {ink: "in ink}\n'
 
 
 @pytest.mark.parametrize("broken", [BROKEN, "models: [\n", "- x\n", "x: \xff\n"])
-def test_a_key_is_revoked_while_routes_yaml_is_no_yaml(koci: Koci, routes: Path, url: str, broken: str) -> None:
+def test_a_key_is_revoked_while_routes_yaml_is_no_yaml(tmp_path: Path, url: str, broken: str) -> None:
+    routes, koci = tmp_path / "routes.yaml", written(tmp_path, f'state: "{url}"\n')
     plain = koci("keys", "new", "shop").stdout.strip()
     routes.write_bytes((routes.read_text(encoding="utf-8") + broken).encode("latin-1"))
     assert koci("keys", "list").exit_code == 1
