@@ -6,6 +6,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Any, cast
 
+import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -92,6 +93,22 @@ class _Flow(FlowControl):
         super().resume_reading()
 
 
+class _Parser(httptools.HttpRequestParser):
+    """Reads on where another protocol was offered. Alone it would take the offer for the end of HTTP and the body for
+    what is said in the other protocol."""
+
+    def __init__(self, protocol: _Http) -> None:
+        super().__init__(protocol)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self._decline = protocol.decline
+
+    def feed_data(self, data: Any) -> None:
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(memoryview(data)[offer.args[0] :])
+
+
 class _Http(HttpToolsProtocol):
     """uvicorn's own would string a body's pieces together, and copy them once more to hand them on; and it would wait
     for ever for the end of a head, of any length.
@@ -103,11 +120,13 @@ class _Http(HttpToolsProtocol):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
+        self.parser = _Parser(self)
         self.pipeline = _Line()  # type: ignore[assignment]
         self.url, self.headers = b"", []
         self._loose = 0  # bytes since the piece in which a head or a body got on
         self._open = False  # a body is coming
         self._deaf = False  # was refused
+        self._declines = False  # another protocol was offered in this head
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self) -> None:
@@ -135,6 +154,9 @@ class _Http(HttpToolsProtocol):
             self._refuse(429, "too many requests wait behind one another")
         if self._deaf:
             raise ValueError("the parser need not go on")
+        self._declines = self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers)
+        if self._declines:
+            return
         super().on_headers_complete()
         self._open, self._loose, self.flow.since = True, 0, self.loop.time()
         self.cycle.message_event = _Bell()  # type: ignore[assignment]
@@ -149,7 +171,19 @@ class _Http(HttpToolsProtocol):
             self.flow.pause_reading()
         self.cycle.message_event.set()
 
+    def decline(self, rest: memoryview) -> None:
+        """Read this request again, without the offer: a server need not take it (RFC 9110, 7.8), and Java's client
+        makes it with every request over plain HTTP."""
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        kept = (b": ".join(each) for each in self.headers if each[0] != b"upgrade")
+        head = b"\r\n".join([b"%b %b HTTP/%b" % (method, self.url, version), *kept, b"", b""])
+        self.parser = _Parser(self)
+        self.parser.feed_data(head)
+        self.parser.feed_data(rest)
+
     def on_message_complete(self) -> None:
+        if self._declines:
+            return
         self._open, self._loose = False, 0
         super().on_message_complete()
 

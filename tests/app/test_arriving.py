@@ -40,6 +40,46 @@ def test_requests_behind_one_another_have_their_own_bodies() -> None:
     asyncio.run(main())
 
 
+OFFERS = [
+    b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAAB",  # Java's HttpClient
+    b"connection: Upgrade\r\nconnection: keep-alive\r\nupgrade: websocket\r\nsec-websocket-version: 13",
+]
+
+
+@pytest.mark.parametrize("offer", OFFERS, ids=["h2c", "websocket"])
+@pytest.mark.parametrize("step", [1, 50, PIECE])
+@pytest.mark.parametrize("spelled", [sized, chunked])
+def test_an_offer_of_another_protocol_is_let_go_by(offer: bytes, step: int, spelled: Callable[[bytes], bytes]) -> None:
+    async def main() -> None:
+        app = Reading()
+        bodies = [b"one", b"", secrets.token_bytes(200 if step == 1 else 200_000), b"four"]
+        said = b"".join(spelled(body).replace(b"host: here", b"host: here\r\n" + offer) for body in bodies)
+        async with served(app) as (reader, writer):
+            for at in range(0, len(said), step):
+                writer.write(said[at : at + step])
+                await writer.drain()
+            for _ in bodies:
+                assert (await done(reader)).startswith(b"HTTP/1.1 200 OK")
+            assert app.body == b"".join(bodies)
+            writer.write(sized(b"five"))
+            await done(reader)
+            assert app.body.endswith(b"fourfive")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("offer", ["", "connection: upgrade\r\nupgrade: h2c"], ids=["", "offered"])
+def test_a_tunnel_is_refused(offer: str) -> None:
+    async def main() -> None:
+        app = Reading()
+        async with served(app) as (reader, writer):
+            writer.write(f"CONNECT there:443 HTTP/1.1\r\nhost: there:443\r\n{offer}".encode().strip() + b"\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 Bad Request")
+        assert not app.messages
+
+    asyncio.run(main())
+
+
 def test_an_app_that_does_not_read_is_not_sent_more() -> None:
     async def main() -> None:
         app, total = Later(), 64 << 20
