@@ -100,12 +100,14 @@ def is_film(media: Media) -> bool:
 
 
 def breaks_off(media: Media) -> bool:
-    """Whether a PNG or JPEG that we hold has no end. Behind its end there may be more, as a phone's short film."""
+    """Whether a PNG, JPEG or WebP that we hold has no end. More may stand behind it, as a phone's short film."""
     end = _ENDS.get(media.mime or "")
-    if media.data is None or end is None:
+    if media.data is None or (end is None and media.mime != "image/webp"):
         return False
     pieces = media.data.pieces()
     head = next(pieces, b"")
+    if end is None:  # a RIFF file tells the bytes behind its first eight
+        return media.data.size < 8 + int.from_bytes(head[4:8], "little")
     # The small copy among a camera's notes has an end of its own.
     first = _jpeg_walk(head, {_SCAN}) if media.mime == "image/jpeg" else 0
     at, before = 0, b""

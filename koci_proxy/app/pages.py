@@ -19,6 +19,7 @@ from ..faults import Fault
 from ..jobs import Jobs
 from ..store import MIMES, Store
 from ..telemetry import Telemetry
+from ..words import retry_headers
 from . import answer
 from .callers import Desk
 from .files import send_file
@@ -118,7 +119,7 @@ def problem(fault: Fault) -> Response:
     """A fault outside every platform: plain JSON, readable by each SDK."""
     fault = answer.keyless(fault)
     error = {"message": fault.message, "type": fault.kind, "param": fault.field, "code": fault.code or fault.kind}
-    return JSONResponse({"error": error}, fault.status, fault.details.get("headers"))
+    return JSONResponse({"error": error}, fault.status, retry_headers(fault) | fault.details.get("headers", {}))
 
 
 def _lost(rooms: Rooms) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -24,13 +24,20 @@ VENDORS = ("via-openai", "via-gemini", "via-linkai", "via-anthropic")
 
 
 @pytest.fixture
-def client(house: House) -> OpenAI:
-    return OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0)
+def client(house: House) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0) as client:
+        yield client
 
 
 def post(house: House, path: str, **request: Any) -> httpx.Response:
     headers = {"authorization": f"Bearer {house.key}", **request.pop("headers", {})}
     return httpx.post(f"{house.url}/{path}", headers=headers, timeout=30, **request)
+
+
+def webp() -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 90).save(file, "WEBP")
+    return file.getvalue()
 
 
 def jpeg(noted: bool = False) -> bytes:
@@ -41,10 +48,16 @@ def jpeg(noted: bool = False) -> bytes:
 
 
 WHOLE = png(96, 48)
-BROKEN = [("png", WHOLE[:-9]), ("png", WHOLE[:60]), ("jpeg", jpeg()[:-2]), ("jpeg", jpeg(noted=True)[:-40])]
+BROKEN = [
+    ("png", WHOLE[:-9]),
+    ("png", WHOLE[:60]),
+    ("jpeg", jpeg()[:-2]),
+    ("jpeg", jpeg(noted=True)[:-40]),
+    ("webp", webp()[:-1]),
+]
 
 
-@pytest.mark.parametrize(("kind", "content"), BROKEN, ids=["png", "half a png", "jpeg", "jpeg with notes"])
+@pytest.mark.parametrize(("kind", "content"), BROKEN, ids=["png", "half a png", "jpeg", "jpeg with notes", "webp"])
 @pytest.mark.parametrize("model", VENDORS)
 def test_a_picture_that_breaks_off_reaches_no_vendor(
     house: House, client: OpenAI, model: str, kind: str, content: bytes

@@ -254,21 +254,21 @@ def server() -> Iterator[PostgresServer]:
 
 
 def by_openai(house: House, tries: int) -> Any:
-    client = openai.OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=tries)
-    return client.images.generate(model="picture", prompt="bench:small openai").data
+    with openai.OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=tries) as client:
+        return client.images.generate(model="picture", prompt="bench:small openai").data
 
 
 def by_anthropic(house: House, tries: int) -> Any:
-    client = anthropic.Anthropic(base_url=f"{house.url}/anthropic", api_key=house.key, max_retries=tries)
-    messages: Any = [{"role": "user", "content": "bench:small anthropic"}]
-    return client.messages.create(model="picture", max_tokens=1, messages=messages).content
+    with anthropic.Anthropic(base_url=f"{house.url}/anthropic", api_key=house.key, max_retries=tries) as client:
+        messages: Any = [{"role": "user", "content": "bench:small anthropic"}]
+        return client.messages.create(model="picture", max_tokens=1, messages=messages).content
 
 
 def by_google(house: House, tries: int) -> Any:
     again = types.HttpRetryOptions(attempts=tries + 3, initial_delay=1.0, max_delay=2.0)
     options = types.HttpOptions(base_url=f"{house.url}/google", retry_options=again if tries else None)
-    client = genai.Client(api_key=house.key, http_options=options)
-    return client.models.generate_content(model="picture", contents="bench:small google").candidates
+    with genai.Client(api_key=house.key, http_options=options) as client:
+        return client.models.generate_content(model="picture", contents="bench:small google").candidates
 
 
 SDKS: dict[Callable[[House, int], Any], type[Exception]] = {
@@ -289,6 +289,9 @@ def test_a_server_that_is_restarted_costs_no_call_of_an_sdk(server: PostgresServ
             with pytest.raises(fails, match=WORDS) as caught:
                 ask(house, 0)
             assert getattr(caught.value, "status_code", None) == 503 or getattr(caught.value, "code", None) == 503
+        for path, key in {"/v1/credits": house.key, "/admin/keys": house.admin}.items():
+            page = httpx.get(house.url + path, headers={"authorization": f"Bearer {key}"})
+            assert (page.status_code, int(page.headers["retry-after"]) > 0) == (503, True), page.text
         assert vendor.calls()["total"] == before
         back = threading.Timer(2.0, server.ensure_postgres_running)
         back.start()
