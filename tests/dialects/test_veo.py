@@ -342,18 +342,20 @@ def client(states: list[JobState]) -> Any:
 
 
 def test_googles_client_waits_for_a_film_and_downloads_it() -> None:
-    google = client([state("running", progress=50), state("succeeded", result=DONE)])
-    film = operation({"name": NAME})
-    while not film.done:
-        film = google.operations.get(film)
-    videos = [each.video for each in film.response.generated_videos]
-    assert [google.files.download(file=video) for video in videos] == [b"film 0", b"film 1"]
-    assert google.files.download(file=videos[1].uri.replace("https://", "http://")) == b"film 1"
+    with client([state("running", progress=50), state("succeeded", result=DONE)]) as google:
+        film = operation({"name": NAME})
+        while not film.done:
+            film = google.operations.get(film)
+        videos = [each.video for each in film.response.generated_videos]
+        assert [google.files.download(file=video) for video in videos] == [b"film 0", b"film 1"]
+        assert google.files.download(file=videos[1].uri.replace("https://", "http://")) == b"film 1"
 
 
 def test_googles_client_sees_refusals_and_errors() -> None:
-    google = client([state("refused", fault=Fault("refused", "why")), state("failed", fault=Fault("down", "why"))])
-    refused, failed = (google.operations.get(operation({"name": NAME})) for _ in range(2))
-    assert (refused.error, refused.response.generated_videos) == (None, None)
-    assert (refused.response.rai_media_filtered_count, refused.response.rai_media_filtered_reasons) == (1, ["why"])
-    assert (failed.done, failed.error["code"], failed.response) == (True, 14, None)
+    with client(
+        [state("refused", fault=Fault("refused", "why")), state("failed", fault=Fault("down", "why"))]
+    ) as google:
+        refused, failed = (google.operations.get(operation({"name": NAME})) for _ in range(2))
+        assert (refused.error, refused.response.generated_videos) == (None, None)
+        assert (refused.response.rai_media_filtered_count, refused.response.rai_media_filtered_reasons) == (1, ["why"])
+        assert (failed.done, failed.error["code"], failed.response) == (True, 14, None)

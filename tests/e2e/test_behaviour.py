@@ -81,10 +81,10 @@ def by_anthropic(house: House, http: httpx2.Client, key: str, model: str, prompt
 
 def by_genai(house: House, http: httpx2.Client, key: str, model: str, prompt: str, tries: int = 2) -> Any:
     options = types.HttpOptions(base_url=f"{house.url}/google", httpx_client=http)
-    client = genai.Client(api_key=key, http_options=options)
-    with pytest.raises(errors.APIError) as caught:
-        client.models.generate_content(model=model, contents=prompt)
-    return caught.value
+    with genai.Client(api_key=key, http_options=options) as client:
+        with pytest.raises(errors.APIError) as caught:
+            client.models.generate_content(model=model, contents=prompt)
+        return caught.value
 
 
 SDKS = {"openai": by_openai, "anthropic": by_anthropic, "google": by_genai}
@@ -223,10 +223,10 @@ def stream_by_anthropic(http: httpx2.Client) -> list[Any]:
 
 
 def stream_by_genai(http: httpx2.Client) -> list[Any]:
-    client = genai.Client(
+    with genai.Client(
         api_key="k", http_options=types.HttpOptions(base_url="http://house/google", httpx_client=http)
-    )
-    return [chunk.candidates for chunk in client.models.generate_content_stream(model="m", contents="p")]
+    ) as client:
+        return [chunk.candidates for chunk in client.models.generate_content_stream(model="m", contents="p")]
 
 
 TURN = {"role": "user", "content": "a fox"}

@@ -29,47 +29,47 @@ def fetched(link: str) -> bytes:
 
 
 def by_openai(house: House, model: str, references: int, deliver: str) -> bytes:
-    client = OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0)
-    form: Literal["url", "b64_json"] = "url" if deliver == "url" else "b64_json"
-    extra = {"size": "2K", "aspect_ratio": "16:9"}
-    if references:
-        files = [(f"{at}.png", png(), "image/png") for at in range(references)]
-        answer = client.images.edit(
-            model=model,
-            prompt="a fox",
-            image=files[0] if references == 1 else files,
-            response_format=form,
-            extra_body=extra,
-        )
-    else:
-        answer = client.images.generate(model=model, prompt="a fox", response_format=form, extra_body=extra)
-    assert answer.data
-    [picture] = answer.data
-    return fetched(picture.url or "") if deliver == "url" else base64.b64decode(picture.b64_json or "")
+    with OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0) as client:
+        form: Literal["url", "b64_json"] = "url" if deliver == "url" else "b64_json"
+        extra = {"size": "2K", "aspect_ratio": "16:9"}
+        if references:
+            files = [(f"{at}.png", png(), "image/png") for at in range(references)]
+            answer = client.images.edit(
+                model=model,
+                prompt="a fox",
+                image=files[0] if references == 1 else files,
+                response_format=form,
+                extra_body=extra,
+            )
+        else:
+            answer = client.images.generate(model=model, prompt="a fox", response_format=form, extra_body=extra)
+        assert answer.data
+        [picture] = answer.data
+        return fetched(picture.url or "") if deliver == "url" else base64.b64decode(picture.b64_json or "")
 
 
 def by_genai(house: House, model: str, references: int, deliver: str) -> bytes:
-    client = genai.Client(api_key=house.key, http_options=g.HttpOptions(base_url=f"{house.url}/google"))
-    extra = {"generationConfig": {"responseFormat": {"image": {"delivery": "URI"}}}} if deliver == "url" else None
-    parts = [g.Part.from_bytes(data=png(), mime_type="image/png") for _ in range(references)]
-    answer = client.models.generate_content(
-        model=model,
-        contents=g.Content(role="user", parts=[*parts, g.Part.from_text(text="a fox")]),
-        config=g.GenerateContentConfig(
-            response_modalities=["IMAGE", "TEXT"],
-            image_config=g.ImageConfig(aspect_ratio="16:9", image_size="2K"),
-            http_options=g.HttpOptions(extra_body=extra),
-        ),
-    )
-    assert answer.candidates
-    content = answer.candidates[0].content
-    assert content is not None
-    assert content.parts
-    if deliver == "url":
-        [link] = [part.file_data.file_uri for part in content.parts if part.file_data]
-        return fetched(link or "")
-    [data] = [part.inline_data.data for part in content.parts if part.inline_data]
-    return data or b""
+    with genai.Client(api_key=house.key, http_options=g.HttpOptions(base_url=f"{house.url}/google")) as client:
+        extra = {"generationConfig": {"responseFormat": {"image": {"delivery": "URI"}}}} if deliver == "url" else None
+        parts = [g.Part.from_bytes(data=png(), mime_type="image/png") for _ in range(references)]
+        answer = client.models.generate_content(
+            model=model,
+            contents=g.Content(role="user", parts=[*parts, g.Part.from_text(text="a fox")]),
+            config=g.GenerateContentConfig(
+                response_modalities=["IMAGE", "TEXT"],
+                image_config=g.ImageConfig(aspect_ratio="16:9", image_size="2K"),
+                http_options=g.HttpOptions(extra_body=extra),
+            ),
+        )
+        assert answer.candidates
+        content = answer.candidates[0].content
+        assert content is not None
+        assert content.parts
+        if deliver == "url":
+            [link] = [part.file_data.file_uri for part in content.parts if part.file_data]
+            return fetched(link or "")
+        [data] = [part.inline_data.data for part in content.parts if part.inline_data]
+        return data or b""
 
 
 def by_linkai(house: House, model: str, references: int, deliver: str) -> bytes:

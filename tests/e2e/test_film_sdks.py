@@ -70,12 +70,15 @@ def test_1080p_of_a_model_that_makes_it_of_one_length_alone(
 ) -> None:
     """The length of this door where an app names none is 4 seconds."""
     client: Any = OpenAI(base_url=f"{studio.url}/openai/v1", api_key=studio.key, max_retries=0)
-    made = client.videos.create_and_poll(model="veo", prompt="a fox", size="1920x1080", poll_interval_ms=100, **asked)
-    assert (made.status, made.size, made.seconds) == ("completed", "1920x1080", "8"), made
-    told = [note for note in made.model_dump().get("notes", ()) if "bent" in note]
-    assert told == [f"seconds: bent ({each} → 8; one of 8 with 1080p)" for each in notes]
-    client.videos.download_content(made.id).write_to_file(tmp_path / "film.mp4")
-    assert_film(tmp_path / "film.mp4", 1920, 1080, 8)
+    with client:
+        made = client.videos.create_and_poll(
+            model="veo", prompt="a fox", size="1920x1080", poll_interval_ms=100, **asked
+        )
+        assert (made.status, made.size, made.seconds) == ("completed", "1920x1080", "8"), made
+        told = [note for note in made.model_dump().get("notes", ()) if "bent" in note]
+        assert told == [f"seconds: bent ({each} → 8; one of 8 with 1080p)" for each in notes]
+        client.videos.download_content(made.id).write_to_file(tmp_path / "film.mp4")
+        assert_film(tmp_path / "film.mp4", 1920, 1080, 8)
 
 
 def test_google_genai_2(studio: House, tmp_path: Path) -> None:
@@ -98,20 +101,20 @@ def test_google_genai_2(studio: House, tmp_path: Path) -> None:
 
 def test_google_genai_3(studio: House, tmp_path: Path) -> None:
     """This release asks for no film, but follows one that was asked for in another way."""
-    client = genai.Client(api_key=studio.key, http_options=types.HttpOptions(base_url=f"{studio.url}/google"))
-    with pytest.raises(ValueError, match="only supported in"):
-        client.models.generate_videos(model="veo", source=types.GenerateVideosSource(prompt="a fox"))
-    body = {"instances": [{"prompt": "a fox"}], "parameters": {"aspectRatio": "9:16", "durationSeconds": "4"}}
-    url = f"{studio.url}/google/v1beta/models/veo:predictLongRunning"
-    begun = httpx.post(url, json=body, headers={"x-goog-api-key": studio.key})
-    operation = types.GenerateVideosOperation.model_validate({"name": begun.json()["name"]})
-    assert client.operations.get(operation).done is None
-    end(studio, operation.name or "")
-    operation = client.operations.get(operation)
-    assert operation.done
-    assert operation.response is not None
-    (made,) = operation.response.generated_videos or []
-    assert made.video is not None
-    client.files.download(file=made, destination=str(tmp_path / "film.mp4"))
-    assert_film(tmp_path / "film.mp4", 720, 1280, 4)
-    assert httpx.get(f"{studio.url}/openai/v1/videos", headers=auth(studio)).json()["data"][0]["prompt"] == "a fox"
+    with genai.Client(api_key=studio.key, http_options=types.HttpOptions(base_url=f"{studio.url}/google")) as client:
+        with pytest.raises(ValueError, match="only supported in"):
+            client.models.generate_videos(model="veo", source=types.GenerateVideosSource(prompt="a fox"))
+        body = {"instances": [{"prompt": "a fox"}], "parameters": {"aspectRatio": "9:16", "durationSeconds": "4"}}
+        url = f"{studio.url}/google/v1beta/models/veo:predictLongRunning"
+        begun = httpx.post(url, json=body, headers={"x-goog-api-key": studio.key})
+        operation = types.GenerateVideosOperation.model_validate({"name": begun.json()["name"]})
+        assert client.operations.get(operation).done is None
+        end(studio, operation.name or "")
+        operation = client.operations.get(operation)
+        assert operation.done
+        assert operation.response is not None
+        (made,) = operation.response.generated_videos or []
+        assert made.video is not None
+        client.files.download(file=made, destination=str(tmp_path / "film.mp4"))
+        assert_film(tmp_path / "film.mp4", 720, 1280, 4)
+        assert httpx.get(f"{studio.url}/openai/v1/videos", headers=auth(studio)).json()["data"][0]["prompt"] == "a fox"

@@ -36,11 +36,11 @@ def drawn(answer: g.GenerateContentResponse) -> list[bytes]:
 @pytest.mark.sockets
 def test_tokens_are_estimated_without_a_vendor(house: House) -> None:
     before = house.sandbox.calls()["total"]
-    google = client(house)
-    assert google.models.count_tokens(model=MODEL, contents="a fox in the snow").total_tokens == 5
-    picture = g.Part.from_bytes(data=png(), mime_type="image/png")
-    assert google.models.count_tokens(model=MODEL, contents=asked(picture)).total_tokens == 259
-    assert house.sandbox.calls()["total"] == before
+    with client(house) as google:
+        assert google.models.count_tokens(model=MODEL, contents="a fox in the snow").total_tokens == 5
+        picture = g.Part.from_bytes(data=png(), mime_type="image/png")
+        assert google.models.count_tokens(model=MODEL, contents=asked(picture)).total_tokens == 259
+        assert house.sandbox.calls()["total"] == before
 
 
 @pytest.mark.sockets
@@ -48,16 +48,16 @@ def test_tokens_are_estimated_without_a_vendor(house: House) -> None:
 def test_a_file_is_uploaded_and_used(house: House, tmp_path: Path, base: str) -> None:
     path = tmp_path / "reference.png"
     path.write_bytes(png(96, 48))
-    google = client(house, base)
-    file = google.files.upload(file=path, config=g.UploadFileConfig(display_name="reference"))
-    assert file.state is g.FileState.ACTIVE
-    assert (file.mime_type, file.display_name, file.size_bytes) == ("image/png", "reference", path.stat().st_size)
-    assert (file.name or "").removeprefix("files/").isalnum()
-    part = g.Part(file_data=g.FileData(file_uri=file.uri, mime_type=file.mime_type))
-    answer = google.models.generate_content(model=MODEL, contents=asked(part))
-    assert len(drawn(answer)) == 1
-    [turn] = house.sandbox.last()["json"]["contents"]
-    assert [list(part) for part in turn["parts"]] == [["inlineData"], ["text"]]
+    with client(house, base) as google:
+        file = google.files.upload(file=path, config=g.UploadFileConfig(display_name="reference"))
+        assert file.state is g.FileState.ACTIVE
+        assert (file.mime_type, file.display_name, file.size_bytes) == ("image/png", "reference", path.stat().st_size)
+        assert (file.name or "").removeprefix("files/").isalnum()
+        part = g.Part(file_data=g.FileData(file_uri=file.uri, mime_type=file.mime_type))
+        answer = google.models.generate_content(model=MODEL, contents=asked(part))
+        assert len(drawn(answer)) == 1
+        [turn] = house.sandbox.last()["json"]["contents"]
+        assert [list(part) for part in turn["parts"]] == [["inlineData"], ["text"]]
 
 
 @pytest.mark.sockets
@@ -102,52 +102,52 @@ def test_an_upload_lives_no_longer_than_its_key(house: House) -> None:
 def test_a_file_that_nobody_uploaded(house: House) -> None:
     before = house.sandbox.calls()["total"]
     part = g.Part(file_data=g.FileData(file_uri="files/abc123abc123", mime_type="image/png"))
-    google = client(house)
-    with pytest.raises(errors.ClientError) as caught:
-        google.models.generate_content(model=MODEL, contents=asked(part))
-    assert caught.value.code == 404
-    assert house.sandbox.calls()["total"] == before
+    with client(house) as google:
+        with pytest.raises(errors.ClientError) as caught:
+            google.models.generate_content(model=MODEL, contents=asked(part))
+        assert caught.value.code == 404
+        assert house.sandbox.calls()["total"] == before
 
 
 @pytest.mark.sockets
 def test_models(house: House) -> None:
-    google = client(house)
-    names = [model.name for model in google.models.list(config={"page_size": 2})]
-    assert f"models/{MODEL}" in names
-    assert len(names) == len(set(names))
-    one = google.models.get(model=MODEL)
-    assert "countTokens" in (one.supported_actions or [])
-    assert list(google.models.list(config={"query_base": False})) == []
-    with pytest.raises(errors.ClientError, match="did you mean") as caught:
-        google.models.get(model="via-gemin")
-    assert caught.value.code == 404
+    with client(house) as google:
+        names = [model.name for model in google.models.list(config={"page_size": 2})]
+        assert f"models/{MODEL}" in names
+        assert len(names) == len(set(names))
+        one = google.models.get(model=MODEL)
+        assert "countTokens" in (one.supported_actions or [])
+        assert list(google.models.list(config={"query_base": False})) == []
+        with pytest.raises(errors.ClientError, match="did you mean") as caught:
+            google.models.get(model="via-gemin")
+        assert caught.value.code == 404
 
 
 @pytest.mark.sockets
 def test_a_stream_and_the_same_without_sse(house: House) -> None:
-    google = client(house)
-    chunks = list(google.models.generate_content_stream(model=MODEL, contents="fox"))
-    assert [len(drawn(chunk)) for chunk in chunks] == [1]
-    url = f"{house.url}/google/v1beta/models/{MODEL}:streamGenerateContent"
-    body = {"contents": [{"parts": [{"text": "fox"}]}]}
-    whole = httpx.post(url, json=body, headers={"x-goog-api-key": house.key}, timeout=60)
-    assert whole.headers["content-type"].startswith("application/json")
-    assert [len(each["candidates"]) for each in whole.json()] == [1]
+    with client(house) as google:
+        chunks = list(google.models.generate_content_stream(model=MODEL, contents="fox"))
+        assert [len(drawn(chunk)) for chunk in chunks] == [1]
+        url = f"{house.url}/google/v1beta/models/{MODEL}:streamGenerateContent"
+        body = {"contents": [{"parts": [{"text": "fox"}]}]}
+        whole = httpx.post(url, json=body, headers={"x-goog-api-key": house.key}, timeout=60)
+        assert whole.headers["content-type"].startswith("application/json")
+        assert [len(each["candidates"]) for each in whole.json()] == [1]
 
 
 @pytest.mark.sockets
 def test_a_conversation_goes_on_with_its_signatures(house: House) -> None:
-    google = client(house)
-    chat = google.chats.create(model=MODEL)
-    first = chat.send_message("a fox")
-    parts = first.candidates[0].content.parts if first.candidates and first.candidates[0].content else []
-    signed = [part.thought_signature for part in parts or [] if part.inline_data]
-    assert signed
-    assert all(signed)
-    assert len(drawn(chat.send_message("now in the snow"))) == 1
-    sent = [part for turn in house.sandbox.last()["json"]["contents"] for part in turn["parts"]]
-    again = [part["thoughtSignature"] for part in sent if "thoughtSignature" in part and "inlineData" in part]
-    assert [base64.urlsafe_b64decode(each) for each in again] == signed
+    with client(house) as google:
+        chat = google.chats.create(model=MODEL)
+        first = chat.send_message("a fox")
+        parts = first.candidates[0].content.parts if first.candidates and first.candidates[0].content else []
+        signed = [part.thought_signature for part in parts or [] if part.inline_data]
+        assert signed
+        assert all(signed)
+        assert len(drawn(chat.send_message("now in the snow"))) == 1
+        sent = [part for turn in house.sandbox.last()["json"]["contents"] for part in turn["parts"]]
+        again = [part["thoughtSignature"] for part in sent if "thoughtSignature" in part and "inlineData" in part]
+        assert [base64.urlsafe_b64decode(each) for each in again] == signed
 
 
 @pytest.mark.sockets

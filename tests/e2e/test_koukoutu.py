@@ -180,13 +180,13 @@ def test_what_is_wrong_with_a_task_is_said_at_once(cutter: House, badge: bytes) 
 @pytest.mark.parametrize("deliver", ["url", "b64_json"])
 @pytest.mark.parametrize("model", ["cutout", "by-task"])
 def test_a_cutout_by_the_openai_sdk(cutter: House, badge: bytes, model: str, deliver: Any) -> None:
-    client = OpenAI(base_url=f"{cutter.url}/openai/v1", api_key=cutter.key, max_retries=0)
-    answer = client.images.with_raw_response.edit(
-        model=model, image=("x.png", badge, "image/png"), prompt="cut it out", response_format=deliver
-    )
-    assert "prompt: left out (background-removal takes none)" in answer.headers["x-koci-notes"]
-    [picture] = answer.parse().data or []
-    assert_cut(httpx.get(picture.url).content if picture.url else base64.b64decode(picture.b64_json or ""))
+    with OpenAI(base_url=f"{cutter.url}/openai/v1", api_key=cutter.key, max_retries=0) as client:
+        answer = client.images.with_raw_response.edit(
+            model=model, image=("x.png", badge, "image/png"), prompt="cut it out", response_format=deliver
+        )
+        assert "prompt: left out (background-removal takes none)" in answer.headers["x-koci-notes"]
+        [picture] = answer.parse().data or []
+        assert_cut(httpx.get(picture.url).content if picture.url else base64.b64decode(picture.b64_json or ""))
 
 
 def test_a_cutout_needs_a_picture(cutter: House) -> None:

@@ -13,14 +13,14 @@ from .processes import House
 
 
 def edit(house: House, model: str) -> str | None:
-    client = OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0)
-    answer = client.images.with_raw_response.edit(
-        model=model,
-        prompt="a golden cat",
-        image=("photo.png", png(128, 128), "image/png"),
-        mask=("mask.png", png(128, 128, alpha=0), "image/png"),
-    )
-    return answer.headers.get("x-koci-notes")
+    with OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0) as client:
+        answer = client.images.with_raw_response.edit(
+            model=model,
+            prompt="a golden cat",
+            image=("photo.png", png(128, 128), "image/png"),
+            mask=("mask.png", png(128, 128, alpha=0), "image/png"),
+        )
+        return answer.headers.get("x-koci-notes")
 
 
 @pytest.mark.sockets

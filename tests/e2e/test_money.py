@@ -340,34 +340,31 @@ def test_no_credit_and_too_fast_are_the_right_classes_in_each_sdk(tmp_path: Path
     more = "limits: {per_minute: 2}\n"
     with sandbox() as vendor, proxy(tmp_path, vendor, routes("sqlite:///data/koci.db", more)) as house:
         _, poor = paid_key(house, 0.5)
-        by_openai = openai.OpenAI(base_url=f"{house.url}/openai/v1", api_key=poor)
-        with pytest.raises(openai.APIStatusError) as told:
-            by_openai.images.generate(model="picture", prompt="a fox")
-        assert (told.value.status_code, told.value.code) == (402, "insufficient_quota")
-        by_anthropic = anthropic.Anthropic(base_url=f"{house.url}/anthropic", api_key=poor)
+        with openai.OpenAI(base_url=f"{house.url}/openai/v1", api_key=poor) as by_openai:
+            with pytest.raises(openai.APIStatusError) as told:
+                by_openai.images.generate(model="picture", prompt="a fox")
+            assert (told.value.status_code, told.value.code) == (402, "insufficient_quota")
         message: Any = [{"role": "user", "content": "a fox"}]
-        with pytest.raises(anthropic.APIStatusError) as refused:
-            by_anthropic.messages.create(model="picture", max_tokens=9, messages=message)
-        assert refused.value.status_code == 402
-        google = genai.Client(api_key=poor, http_options={"base_url": f"{house.url}/google"})
-        with pytest.raises(errors.ClientError) as limited:
-            google.models.generate_content(model="picture", contents="a fox")
-        assert (limited.value.code, limited.value.status) == (429, "RESOURCE_EXHAUSTED")
+        with anthropic.Anthropic(base_url=f"{house.url}/anthropic", api_key=poor) as by_anthropic:
+            with pytest.raises(anthropic.APIStatusError) as refused:
+                by_anthropic.messages.create(model="picture", max_tokens=9, messages=message)
+            assert refused.value.status_code == 402
         _, other = paid_key(house, 0.5)
-        google = genai.Client(api_key=other, http_options={"base_url": f"{house.url}/google"})
-        with pytest.raises(errors.ClientError) as no_credit:
-            google.models.generate_content(model="picture", contents="a fox")
-        assert no_credit.value.code == 402
-        fast = openai.OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0)
-        answers = [fast.images.with_raw_response.generate(model="picture", prompt="bench:small") for _ in range(2)]
-        assert [answer.headers["x-ratelimit-remaining-requests"] for answer in answers] == ["1", "0"]
-        with pytest.raises(openai.RateLimitError) as too_fast:
-            fast.images.generate(model="picture", prompt="bench:small")
-        headers = too_fast.value.response.headers
-        assert 0 < int(headers["retry-after"]) <= 60
-        assert (headers["x-ratelimit-limit-requests"], headers["x-ratelimit-remaining-requests"]) == ("2", "0")
+        for key, told_to_google in ((poor, (429, "RESOURCE_EXHAUSTED")), (other, (402, "RESOURCE_EXHAUSTED"))):
+            with genai.Client(api_key=key, http_options={"base_url": f"{house.url}/google"}) as google:
+                with pytest.raises(errors.ClientError) as stopped:
+                    google.models.generate_content(model="picture", contents="a fox")
+                assert (stopped.value.code, stopped.value.status) == told_to_google
+        with openai.OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0) as fast:
+            answers = [fast.images.with_raw_response.generate(model="picture", prompt="bench:small") for _ in range(2)]
+            assert [answer.headers["x-ratelimit-remaining-requests"] for answer in answers] == ["1", "0"]
+            with pytest.raises(openai.RateLimitError) as too_fast:
+                fast.images.generate(model="picture", prompt="bench:small")
+            headers = too_fast.value.response.headers
+            assert 0 < int(headers["retry-after"]) <= 60
+            assert (headers["x-ratelimit-limit-requests"], headers["x-ratelimit-remaining-requests"]) == ("2", "0")
         slow = anthropic.Anthropic(base_url=f"{house.url}/anthropic", api_key=house.key, max_retries=0)
-        with pytest.raises(anthropic.RateLimitError):
+        with slow, pytest.raises(anthropic.RateLimitError):
             slow.messages.create(model="picture", max_tokens=9, messages=message)
 
 

@@ -46,12 +46,15 @@ def test_an_impatient_sdk_gets_its_picture_and_the_vendor_is_asked_once(tmp_path
     """A read timeout of 1 s on a picture of 5 s. The SDK tries three times, its default, and the last try would be over
     before the picture is done: it is kept alive."""
     sent: Counter[str] = Counter()
-    with sandbox() as vendor, proxy(tmp_path, vendor, routes(state)) as house:
-        app = openai.OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, timeout=1.0)
 
-        def count(request: Any) -> None:
-            sent[request.headers["x-stainless-retry-count"]] += 1
+    def count(request: Any) -> None:
+        sent[request.headers["x-stainless-retry-count"]] += 1
 
+    with (
+        sandbox() as vendor,
+        proxy(tmp_path, vendor, routes(state)) as house,
+        openai.OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, timeout=1.0) as app,
+    ):
         app._client.event_hooks = {"request": [count], "response": []}
         made = app.images.generate(model="picture", prompt="a fox sandbox:slow=5", size="1024x1024")
         assert made.data

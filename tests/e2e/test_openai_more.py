@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,8 +26,9 @@ VENDORS = ("via-openai", "via-gemini", "via-linkai")
 
 
 @pytest.fixture
-def client(house: House) -> OpenAI:
-    return OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0)
+def client(house: House) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0) as client:
+        yield client
 
 
 def pixels(data: str | None) -> tuple[int, int]:

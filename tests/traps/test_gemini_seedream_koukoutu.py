@@ -360,7 +360,7 @@ def test_trap_32_googles_client_does_not_ask_again(tmp_path: Path) -> None:
 def test_trap_33_newer_clients_refuse_imagen_before_they_send() -> None:
     """With an API key `generate_images` reaches nobody; the page says so, and `:predict` is there for all others."""
     client = genai.Client(api_key="sk-koci_a", http_options=g.HttpOptions(base_url="http://127.0.0.1:1/google"))
-    with pytest.warns(Warning, match="deprecated"), pytest.raises(ValueError, match="Developer"):
+    with client, pytest.warns(Warning, match="deprecated"), pytest.raises(ValueError, match="Developer"):
         client.models.generate_images(model="imagen-4.0-generate-001", prompt="a fox")
     assert "google-genai 2.20 and newer" in (ROOT / "docs" / "apps.md").read_text("utf-8")
     [call] = captured("gemini/genai-py-1.47.0-imagen-predict")
