@@ -350,11 +350,11 @@ def test_no_credit_and_too_fast_are_the_right_classes_in_each_sdk(tmp_path: Path
                 by_anthropic.messages.create(model="picture", max_tokens=9, messages=message)
             assert refused.value.status_code == 402
         _, other = paid_key(house, 0.5)
-        for key, told_to_google in ((poor, (429, "RESOURCE_EXHAUSTED")), (other, (402, "RESOURCE_EXHAUSTED"))):
+        for key, ends in ((poor, (429, "RESOURCE_EXHAUSTED")), (other, (402, "FAILED_PRECONDITION"))):
             with genai.Client(api_key=key, http_options={"base_url": f"{house.url}/google"}) as google:
                 with pytest.raises(errors.ClientError) as stopped:
                     google.models.generate_content(model="picture", contents="a fox")
-                assert (stopped.value.code, stopped.value.status) == told_to_google
+                assert (stopped.value.code, stopped.value.status) == ends
         with openai.OpenAI(base_url=f"{house.url}/openai/v1", api_key=house.key, max_retries=0) as fast:
             answers = [fast.images.with_raw_response.generate(model="picture", prompt="bench:small") for _ in range(2)]
             assert [answer.headers["x-ratelimit-remaining-requests"] for answer in answers] == ["1", "0"]
