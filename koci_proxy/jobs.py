@@ -28,7 +28,6 @@ class Running(Generic[End]):
         "_bell",
         "_events",
         "_left",
-        "_newest",
         "_stopping",
         "_told",
         "_waiters",
@@ -39,8 +38,7 @@ class Running(Generic[End]):
 
     def __init__(self, work: Callable[[Tell], Awaitable[End]], parked: Callable[[], bool] = lambda: False) -> None:
         self._told = 0
-        self._events: dict[int, Told] = {}  # by their numbers, in order
-        self._newest: dict[int | None, int] = {}  # index of a preview, None for progress -> number of the event
+        self._events: list[tuple[int, Told]] = []  # each with its number
         self._bell: asyncio.Event | None = None  # most jobs have nobody who listens to what happens on the way
         self._stopping = False
         self._left = False
@@ -53,19 +51,17 @@ class Running(Generic[End]):
 
     def _tell(self, event: Told) -> None:
         if isinstance(event, Partial | Progress):
-            self._forget(event.index if isinstance(event, Partial) else None)
-        self._events[self._told] = event
+            self._make_room(event)
+        self._events.append((self._told, event))
         self._told += 1
         self._ring()
 
-    def _forget(self, index: int | None) -> None:
-        """Make room for a newer one of its kind. A vendor may send what nobody listens to for as long as it likes."""
-        if index not in self._newest and len(self._newest) == KEPT:
-            index_of_oldest = next(iter(self._newest))
-            del self._events[self._newest.pop(index_of_oldest)]
-        if index in self._newest:
-            del self._events[self._newest.pop(index)]
-        self._newest[index] = self._told
+    def _make_room(self, event: Partial | Progress) -> None:
+        """A vendor may send what nobody listens to for as long as it likes."""
+        passing = [each for each in self._events if isinstance(each[1], Partial | Progress)]
+        same = [each for each in passing if _of(each[1]) == _of(event)]
+        for old in same or (passing[:1] if len(passing) == KEPT else ()):
+            self._events.remove(old)
 
     def _ring(self) -> None:
         bell, self._bell = self._bell, None
@@ -125,13 +121,18 @@ class Running(Generic[End]):
         seen = 0
         while True:
             while seen < self._told:
-                seen, event = next((number + 1, event) for number, event in self._events.items() if number >= seen)
+                seen, event = next((number + 1, event) for number, event in self._events if number >= seen)
                 yield event
             if self.task.done() or self._left or self._answer is not None:
                 return
             if seen == self._told:
                 bell = self._bell = self._bell or asyncio.Event()
                 await bell.wait()
+
+
+def _of(event: Told) -> tuple[type[Told], int | None]:
+    """What a newer one takes the place of."""
+    return type(event), getattr(event, "index", None)
 
 
 class Jobs(Generic[End]):

@@ -7,7 +7,6 @@ import binascii
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 
 from .types import PIECE, Media
 
@@ -73,8 +72,8 @@ class Bytes:
     def size(self) -> int:
         return len(self.content)
 
-    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
-        for at in range(0, len(self.content), length):
+    def pieces(self, length: int = PIECE, start: int = 0) -> Iterator[bytes]:
+        for at in range(start, len(self.content), length):
             yield self.content[at : at + length]
 
 
@@ -104,20 +103,25 @@ def breaks_off(media: Media) -> bool:
     end = _ENDS.get(media.mime or "")
     if media.data is None or (end is None and media.mime != "image/webp"):
         return False
-    pieces = media.data.pieces()
-    head = next(pieces, b"")
+    spool = media.data
+    head = next(spool.pieces(), b"")
     if end is None:  # a RIFF file tells the bytes behind its first eight
-        return media.data.size < 8 + int.from_bytes(head[4:8], "little")
+        return spool.size < 8 + int.from_bytes(head[4:8], "little")
     # The small copy among a camera's notes has an end of its own.
     first = _jpeg_walk(head, {_SCAN}) if media.mime == "image/jpeg" else 0
-    at, before = 0, b""
-    for piece in chain([head], pieces):
+    last = max(first, spool.size - PIECE)
+    # Nearly always it is at the end. All of a large picture is looked at only where it is not.
+    return not any(_found(end, spool.pieces(start=start)) for start in (last, first))
+
+
+def _found(wanted: bytes, pieces: Iterator[bytes]) -> bool:
+    before = b""
+    for piece in pieces:
         content = before + piece
-        if content.find(end, max(first - at, 0)) >= 0:
-            return False
-        before = content[1 - len(end) :]
-        at += len(content) - len(before)
-    return True
+        if wanted in content:
+            return True
+        before = content[1 - len(wanted) :]
+    return False
 
 
 def is_data_uri(text: str) -> bool:

@@ -56,8 +56,8 @@ class InMemory:
     def size(self) -> int:
         return len(self._content)
 
-    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
-        for at in range(0, len(self._content), length):
+    def pieces(self, length: int = PIECE, start: int = 0) -> Iterator[bytes]:
+        for at in range(start, len(self._content), length):
             yield self._content[at : at + length]
 
     def publish(self, path: Path) -> None:
@@ -115,8 +115,9 @@ class OnDisk:
     def drop(self) -> None:
         self._finalizer()
 
-    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
+    def pieces(self, length: int = PIECE, start: int = 0) -> Iterator[bytes]:
         with open(self._path, "rb", buffering=0) as file:
+            file.seek(start)
             while piece := file.read(length):
                 yield piece
 

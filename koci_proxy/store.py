@@ -56,8 +56,9 @@ class Kept:
     def size(self) -> int:
         return self.path.stat().st_size
 
-    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
+    def pieces(self, length: int = PIECE, start: int = 0) -> Iterator[bytes]:
         with self.path.open("rb", buffering=0) as file:
+            file.seek(start)
             while piece := file.read(length):
                 yield piece
 

@@ -60,8 +60,8 @@ class Spool(Protocol):
     def size(self) -> int:
         """Length in bytes."""
 
-    def pieces(self, length: int = PIECE) -> Iterator[bytes]:
-        """The bytes from the start, in pieces of at most `length`."""
+    def pieces(self, length: int = PIECE, start: int = 0) -> Iterator[bytes]:
+        """The bytes from `start` on, in pieces of at most `length`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from koci_proxy.faults import Fault
-from koci_proxy.jobs import Jobs, Tell
+from koci_proxy.jobs import KEPT, Jobs, Tell
 from koci_proxy.types import Made, Media, Partial, Progress, Told
 
 pytestmark = pytest.mark.anyio
@@ -67,10 +67,11 @@ async def test_what_a_newer_one_has_replaced_is_kept_for_nobody() -> None:
     assert [event async for event in half_way] == kept[1:]
 
 
-async def test_previews_of_many_pictures_are_not_kept_without_end() -> None:
+@pytest.mark.parametrize("many", [1, KEPT - 1, KEPT, KEPT + 1, 1000])
+async def test_previews_of_many_pictures_are_not_kept_without_end(many: int) -> None:
     async def work(tell: Tell) -> str:
         tell(Made(picture(0), 0))
-        for index in range(1000):
+        for index in range(many):
             tell(Partial(picture(index), index))
             tell(Progress(index / 10))
         return "done"
@@ -78,9 +79,9 @@ async def test_previews_of_many_pictures_are_not_kept_without_end() -> None:
     running = Jobs[str]().start("a", work)
     await running.end()
     made, *previews, progress = [event async for event in running.events()]
-    assert (made, progress) == (Made(picture(0), 0), Progress(99.9))
-    assert previews == [Partial(picture(index), index) for index in range(1000 - len(previews), 1000)]
-    assert 3 < len(previews) < 20
+    assert (made, progress) == (Made(picture(0), 0), Progress((many - 1) / 10))
+    # Progress is one of what is kept.
+    assert previews == [Partial(picture(index), index) for index in range(max(many - KEPT + 1, 0), many)]
 
 
 async def test_a_listener_that_goes_away_does_not_end_the_job() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from PIL import Image
@@ -97,6 +99,30 @@ def test_a_webp_tells_its_length() -> None:
     assert not breaks_off(from_bytes(whole + b"more"))
     assert breaks_off(from_bytes(whole[:-1]))
     assert breaks_off(from_bytes(whole[:32]))
+
+
+@dataclass
+class Counted:
+    """A spool that counts what is read of it."""
+
+    content: bytes
+    read: int = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def pieces(self, length: int = PIECE, start: int = 0) -> Iterator[bytes]:
+        for piece in Bytes(self.content).pieces(length, start):
+            self.read += len(piece)
+            yield piece
+
+
+@pytest.mark.parametrize("whole", [JPEG.getvalue(), PNG.getvalue()], ids=["image/jpeg", "image/png"])
+def test_a_large_picture_is_not_read_for_its_end(whole: bytes) -> None:
+    spool = Counted(whole[:-20] + bytes(20 * PIECE) + whole[-20:])
+    assert not breaks_off(Media(spool, mime=sniff(whole).mime))
+    assert spool.read <= 2 * PIECE
 
 
 def test_the_end_of_a_small_copy_is_not_the_end_of_the_picture() -> None:

@@ -27,7 +27,7 @@ class Broken:
 
     size: int = 9
 
-    def pieces(self, length: int = 262_144) -> Iterator[bytes]:
+    def pieces(self, length: int = 262_144, start: int = 0) -> Iterator[bytes]:
         yield b"half"
         raise OSError("disk")
 

@@ -28,9 +28,38 @@ HEAD_SECONDS = 30.0
 SILENCE = 60.0
 """Seconds between two pieces of a body that can be taken in."""
 
+OFTEN = 1.0
+"""Seconds between two looks whose time is up."""
+
 LINGER = 5.0
 """Seconds in which whoever was refused may go on sending. A socket closed over unread bytes is reset, and the app would
 see that in place of the answer."""
+
+
+class Watch:
+    """Looks whose time is up, among all connections: a timer for each would be a kilobyte of each."""
+
+    def __init__(self) -> None:
+        self._connections: set[_Http] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, connection: _Http) -> None:
+        self._connections.add(connection)
+        if self._timer is None:
+            self._wait(connection.loop)
+
+    def drop(self, connection: _Http) -> None:
+        self._connections.discard(connection)
+
+    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = loop.call_later(OFTEN, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        for connection in tuple(self._connections):
+            connection.look()
+        self._timer = None
+        if self._connections:
+            self._wait(loop)
 
 
 class Arriving(asyncio.BufferedProtocol):
@@ -38,8 +67,8 @@ class Arriving(asyncio.BufferedProtocol):
 
     __slots__ = ("_buffer", "_flow", "_http", "_transport", "_turns")
 
-    def __init__(self, turns: Turns, **given: Any) -> None:
-        self._http = _Http(**given)
+    def __init__(self, turns: Turns, watch: Watch, **given: Any) -> None:
+        self._http = _Http(watch, **given)
         self._turns = turns
         self._buffer = turns.buffer()
 
@@ -58,7 +87,6 @@ class Arriving(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         self._http.connection_made(self._transport)
         self._flow = self._http.flow = _Flow(self._transport, self._turns, self._http.loop)
-        self._http.watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._http.connection_lost(exc)
@@ -97,6 +125,8 @@ class _Parser(httptools.HttpRequestParser):
     """Reads on where another protocol was offered. Alone it would take the offer for the end of HTTP and the body for
     what is said in the other protocol."""
 
+    __slots__ = ("_decline",)
+
     def __init__(self, protocol: _Http) -> None:
         super().__init__(protocol)
         self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
@@ -116,10 +146,13 @@ class _Http(HttpToolsProtocol):
     Calls wait by the thousand, and each of its queues and events takes 600 bytes while there is nothing in it.
     """
 
+    # Beyond thirty names an object's attributes take two kilobytes; uvicorn's own are twenty-eight.
+    __slots__ = ("_body", "_deaf", "_declines", "_linger", "_loose", "_open", "_watch")
     flow: _Flow
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, watch: Watch, **given: Any) -> None:
         super().__init__(**given)
+        self._watch = watch
         self.parser = _Parser(self)
         self.pipeline = _Line()  # type: ignore[assignment]
         self.url, self.headers = b"", []
@@ -127,14 +160,16 @@ class _Http(HttpToolsProtocol):
         self._open = False  # a body is coming
         self._deaf = False  # was refused
         self._declines = False  # another protocol was offered in this head
-        self._timer: asyncio.TimerHandle | None = None
+        self._linger: asyncio.TimerHandle | None = None
 
-    def watch(self) -> None:
-        """From here on heads and bodies have their time. One timer does for a connection: it looks what is due."""
-        self._timer = self.loop.call_later(HEAD_SECONDS, self._look)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_clock()
+        self._watch.drop(self)
+        if self._linger is not None:
+            self._linger.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -205,14 +240,12 @@ class _Http(HttpToolsProtocol):
         elif size > HEAD or (not whole and self._loose > HEAD + STEP):
             self._refuse(431, f"the head of the request is larger than {HEAD >> 10} KB, the limit here")
 
-    def _look(self) -> None:
-        """Whether the other side has been silent for too long; else look again when it could have been."""
+    def look(self) -> None:
+        """Close where the other side has been silent for too long."""
         limit = SILENCE if self._open else HEAD_SECONDS
-        now = self.loop.time()
-        due = (self.flow.since if self._waits() else now) + limit
-        if due - now > 0.001:
-            self._timer = self.loop.call_later(due - now, self._look)
-        elif self._open or self._loose:
+        if not self._waits() or self.loop.time() < self.flow.since + limit:
+            return
+        if self._open or self._loose:
             self._refuse(408, f"no more of the request came within {limit:g} s")
         else:  # opened, and never used
             self.transport.close()
@@ -228,7 +261,7 @@ class _Http(HttpToolsProtocol):
         if self._deaf or self.transport.is_closing():
             return
         self._deaf = True
-        self._stop_clock()
+        self._watch.drop(self)
         if self._mute():
             self.transport.close()
             return
@@ -240,7 +273,7 @@ class _Http(HttpToolsProtocol):
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), *(b": ".join(each) for each in headers)]
         self.transport.write(b"\r\n".join([*lines, b"", message.encode()]))
         self.transport.write_eof()
-        self._timer = self.loop.call_later(LINGER, self.transport.close)
+        self._linger = self.loop.call_later(LINGER, self.transport.close)
 
     def _mute(self) -> bool:
         """Whether words of ours would be taken for a part of another answer, or for a second one."""
@@ -249,11 +282,6 @@ class _Http(HttpToolsProtocol):
         if self.cycle.response_complete:
             return self._open
         return self.cycle.response_started or bool(self.pipeline)
-
-    def _stop_clock(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 class _Body:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..config import ConfigError, changes, load, shipped
@@ -52,6 +53,11 @@ class Now:
     def __exit__(self, *_: object) -> None:
         self._inside -= 1
         self._close_if_done()
+
+    def stay_for(self, task: asyncio.Task[Any]) -> None:
+        """As if the task were inside until it ends."""
+        self.__enter__()
+        task.add_done_callback(self.__exit__)
 
     def retire(self) -> None:
         self._retired = True

@@ -23,7 +23,7 @@ from ..facts import Model
 from ..faults import Fault
 from ..state import Callers
 from ..upstream.turns import Turns
-from .arriving import Arriving
+from .arriving import Arriving, Watch
 from .proxy import Proxy
 
 log = logging.getLogger("koci_proxy")
@@ -84,7 +84,7 @@ async def _serve(proxy: Proxy, listener: socket.socket) -> None:
     config = uvicorn.Config(
         proxy,
         # One that brings its own buffer; the loop takes either.
-        http=cast(type[asyncio.Protocol], partial(Arriving, Turns())),
+        http=cast(type[asyncio.Protocol], partial(Arriving, Turns(), Watch())),
         ws="none",
         lifespan="off",
         access_log=False,

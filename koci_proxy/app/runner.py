@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -87,11 +87,9 @@ class Runner:
             self.book, now.engine.shell.store, new, row, money=money, taken_up=taken_up
         )
         record.deadline = deadline
-        inside = ExitStack()
-        inside.enter_context(now)  # the job may outlive the request, and a reload come before its first step
         work = partial(self._work, record, now, caller, wish, planned, row, places)
         running = self._jobs.start(new.id, work, record.parked)
-        running.task.add_done_callback(lambda task: inside.close())
+        now.stay_for(running.task)  # the job may outlive the request, and a reload come before its first step
         return running
 
     async def _work(

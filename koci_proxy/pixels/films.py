@@ -76,7 +76,7 @@ def _unreadable(field: str | None, what: str) -> Fault:
 
 
 class _File:
-    """A spool as a file to be read from any place; to go back is to begin anew."""
+    """A spool as a file to be read from any place."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
@@ -86,12 +86,10 @@ class _File:
         self._begin = 0  # where the piece in hand begins
 
     def read(self, size: int = -1) -> bytes:
-        while self._at >= self._begin + len(self._held):
-            piece = next(self._pieces, None)
-            if piece is None:
-                return b""
-            self._begin += len(self._held)
-            self._held = piece
+        if not self._begin <= self._at <= self._begin + len(self._held):
+            self._pieces, self._held, self._begin = self._spool.pieces(start=self._at), b"", self._at
+        if self._at == self._begin + len(self._held):
+            self._begin, self._held = self._at, next(self._pieces, b"")
         begin = self._at - self._begin
         found = self._held[begin : begin + size] if size >= 0 else self._held[begin:]
         self._at += len(found)
@@ -99,8 +97,6 @@ class _File:
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._spool.size}[whence]
-        if self._at < self._begin:
-            self._pieces, self._held, self._begin = self._spool.pieces(), b"", 0
         return self._at
 
     def tell(self) -> int:

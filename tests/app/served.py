@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from koci_proxy.app.arriving import Arriving
+from koci_proxy.app.arriving import Arriving, Watch
 from koci_proxy.upstream.turns import Turns
 
 PIECE = 65_536
@@ -30,9 +30,9 @@ async def served(app: App, state: ServerState | None = None) -> AsyncIterator[Co
         timeout_keep_alive=75,
     )
     config.load()
-    state, turns, loop = state or ServerState(), Turns(), asyncio.get_running_loop()
+    state, turns, watch, loop = state or ServerState(), Turns(), Watch(), asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Arriving(turns, config=config, server_state=state, app_state={}, _loop=loop), "127.0.0.1", 0
+        lambda: Arriving(turns, watch, config=config, server_state=state, app_state={}, _loop=loop), "127.0.0.1", 0
     )
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])

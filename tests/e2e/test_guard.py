@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import struct
 import sys
 import threading
 import tracemalloc
+import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
@@ -22,7 +24,9 @@ from typing import Any
 import pytest
 
 from koci_proxy.app.proxy import Proxy
+from koci_proxy.types import PIECE
 
+from .pictures import png
 from .processes import Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -42,8 +46,11 @@ class App:
     async def ask(self, prompt: str, deliver: str = "b64_json") -> tuple[int, int]:
         """Ask for a picture: how many bytes came, in how many messages."""
         words = {"model": "picture", "prompt": prompt, "size": "2048x2048", "response_format": deliver}
-        body = json.dumps(words).encode()
-        given = iter([{"type": "http.request", "body": body, "more_body": False}])
+        return await self.post("generations", "application/json", json.dumps(words).encode())
+
+    async def post(self, path: str, kind: str, body: bytes) -> tuple[int, int]:
+        pieces = [body[at : at + PIECE] for at in range(0, len(body), PIECE)]
+        given = iter([{"type": "http.request", "body": each, "more_body": each is not pieces[-1]} for each in pieces])
         status, sizes = 0, []
 
         async def receive() -> Any:
@@ -56,12 +63,12 @@ class App:
             if message["type"] == "http.response.body":
                 sizes.append(len(message["body"]))
 
-        headers = {"host": "localhost", "authorization": f"Bearer {self.key}", "content-type": "application/json"}
+        headers = {"host": "localhost", "authorization": f"Bearer {self.key}", "content-type": kind}
         scope = {
             "type": "http",
             "method": "POST",
             "scheme": "http",
-            "path": "/openai/v1/images/generations",
+            "path": f"/openai/v1/images/{path}",
             "query_string": b"",
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }
@@ -179,3 +186,32 @@ async def test_a_large_picture_is_never_held_whole(tmp_path: Path, vendor: Sandb
     if deliver == "b64_json":
         assert size > 32 * MIB
         assert messages < size // 60_000  # 64 KiB at a time: from 128 KiB on each piece is fresh memory
+
+
+def form(pictures: int, more: int) -> bytes:
+    """An edit of so many pictures, each with as many bytes `more` that show nothing."""
+    whole = png(64, 64)
+    chunk = b"koCi" + bytes(more)
+    filled = whole[:-12] + struct.pack(">I", more) + chunk + struct.pack(">I", zlib.crc32(chunk)) + whole[-12:]
+    named = {"model": b"picture", "prompt": b"bench:small"}
+    named |= {f"image[]; filename={at}.png": filled for at in range(pictures)}
+    head = b"--edge\r\ncontent-disposition: form-data; name="
+    parts = [head + name.encode() + b"\r\n\r\n" + value + b"\r\n" for name, value in named.items()]
+    return b"".join(parts) + b"--edge--\r\n"
+
+
+def moved() -> tuple[int, int]:
+    """Bytes that this process has read from files and written to them; those of sockets are not among them."""
+    told = dict(line.split(": ") for line in Path("/proc/self/io").read_text("ascii").splitlines())
+    return int(told["rchar"]), int(told["wchar"])
+
+
+async def test_uploads_are_written_once_and_read_once(tmp_path: Path, vendor: Sandbox) -> None:
+    size = 4 * MIB
+    async with opened(tmp_path, vendor) as app:
+        await app.post("edits", "multipart/form-data; boundary=edge", form(2, size))
+        read, written = moved()
+        await app.post("edits", "multipart/form-data; boundary=edge", form(2, size))
+        read, written = moved()[0] - read, moved()[1] - written
+    assert read < 2 * size + MIB
+    assert written < 2 * size + MIB

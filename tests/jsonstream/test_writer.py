@@ -34,8 +34,8 @@ class Uneven:
     def size(self) -> int:
         return len(self.content)
 
-    def pieces(self, length: int = 262_144) -> Iterator[bytes]:
-        return Bytes(self.content).pieces(min(self.step, length))
+    def pieces(self, length: int = 262_144, start: int = 0) -> Iterator[bytes]:
+        return Bytes(self.content).pieces(min(self.step, length), start)
 
 
 class Kept(bytearray):

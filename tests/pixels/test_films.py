@@ -146,9 +146,9 @@ class Counted:
     def size(self) -> int:
         return len(self.whole)
 
-    def pieces(self, length: int = 7) -> Iterator[bytes]:
+    def pieces(self, length: int = 7, start: int = 0) -> Iterator[bytes]:
         self.begun += 1
-        for begin in range(0, len(self.whole), 7):
+        for begin in range(start, len(self.whole), 7):
             yield self.whole[begin : begin + 7]
 
 
@@ -178,6 +178,8 @@ def test_reading_on_does_not_begin_anew() -> None:
     assert (file.read(1), spool.begun) == (b"", 1)
     file.seek(0)
     assert (file.read(-1), spool.begun) == (bytes(7), 2)
+    file.seek(500)
+    assert (file.read(-1), file.read(-1), spool.begun) == (bytes(7), bytes(7), 3)
 
 
 def test_what_is_a_film_is_told_by_its_type() -> None:
