@@ -17,7 +17,7 @@ KEY_HEADERS = ("authorization", "x-goog-api-key", "x-api-key")
 # key is what only names the kind ("sk-koci_…").
 _KEYS = re.compile(r"sk-koci_[\w%-]{8,}|\b(?:[spr]k-|AIza)[\w%-]{12,}", re.I)
 
-_VERSION = re.compile(r"v[0-9]+(?:\.[0-9]+)*(?:alpha|beta)?[0-9]*")
+_VERSION = re.compile(r"v[0-9]+(?:\.[0-9]+)*(?:(?:alpha|beta)[0-9]*)?")
 
 
 def split(path: str, platforms: Container[str]) -> tuple[str, str] | None:

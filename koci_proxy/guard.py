@@ -98,6 +98,8 @@ def check_url(url: str, allow: frozenset[tuple[str, int]] = frozenset(), *, at_h
         raise refusal(f"port {port} is not fetched from")
     if _is_number(host) and (reason := judge(host)):
         raise refusal(f"its address is {reason}")
+    if f".{host}".rstrip(".").endswith(".localhost"):  # RFC 6761, 6.3: it is never another machine
+        raise refusal("its address is loopback")
 
 
 def plain_host(host: str) -> str:

@@ -19,11 +19,11 @@ SHORTEST = 4
 
 _CUTS = (
     (re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,[\w+/=-]*"), "(picture)"),
-    (re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.I), "(link)"),
+    (re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://\S+", re.I), "(link)"),
     (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b"), "(host)"),
     (
         re.compile(
-            r"\b(?:[a-z0-9-]+\.)+(?:com|org|net|ai|io|dev|app|cn|cc|co|me|vip|tech|cloud|top|xyz|site|shop|pro|internal|local)"
+            r"\b(?:[a-z0-9-]{1,63}\.){1,10}(?:com|org|net|ai|io|dev|app|cn|cc|co|me|vip|tech|cloud|top|xyz|site|shop|pro|internal|local)"
             r"\b(?::\d+)?(?:/\S*)?",
             re.I,
         ),

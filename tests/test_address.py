@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from koci_proxy.address import KEY_HEADERS, keyless, netloc, split, take_key, without_key
@@ -115,3 +117,11 @@ def test_keyless(text: str, expected: str) -> None:
 )
 def test_a_host_and_its_port_in_a_url(host: str, port: int | None, expected: str) -> None:
     assert netloc(host, port) == expected
+
+
+@pytest.mark.parametrize("word", ["v" + "1" * 60_000 + "x", "v1" + ".1" * 30_000 + "x"], ids=["digits", "dots"])
+def test_a_long_word_is_no_version_at_once(word: str) -> None:
+    """A URL may have 64 KB, and is looked at before its key is."""
+    began = time.process_time()
+    assert split(f"/p/{word}", ("p",)) == ("p", word)
+    assert time.process_time() - began < 1

@@ -93,6 +93,8 @@ def test_an_address_is_judged(address: str, reason: str | None) -> None:
         ("http://127.0.0.1/", "loopback"),
         ("http://127.0.0.1:9000/", "port 9000"),
         ("http://[::1]/", "loopback"),
+        ("http://localhost/", "loopback"),
+        ("http://app.LOCALHOST./", "loopback"),
         ("http://[::ffff:127.0.0.1]/", "loopback"),
         ("http://[fd00::1]/", "private"),
         ("http://[64:ff9b::7f00:1]/", "NAT64"),
@@ -122,7 +124,7 @@ def test_a_url_is_refused_with_its_reason(url: str, reason: str) -> None:
         "http://8.8.8.8/",
         "https://[2606:4700:4700::1111]/",
         "https://图片.example/a.png",
-        "http://localhost/",  # a name: judged when it is looked up
+        "http://localhost.example/",  # a name: judged when it is looked up
     ],
 )
 def test_a_url_passes(url: str) -> None:

@@ -55,11 +55,13 @@ class Watch:
         self._timer = loop.call_later(OFTEN, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        for connection in tuple(self._connections):
-            connection.look()
         self._timer = None
-        if self._connections:
-            self._wait(loop)
+        try:
+            for connection in tuple(self._connections):
+                connection.look()
+        finally:
+            if self._connections:
+                self._wait(loop)
 
 
 class Arriving(asyncio.BufferedProtocol):
@@ -147,7 +149,19 @@ class _Http(HttpToolsProtocol):
     """
 
     # Beyond thirty names an object's attributes take two kilobytes; uvicorn's own are twenty-eight.
-    __slots__ = ("_body", "_deaf", "_declines", "_linger", "_loose", "_open", "_watch")
+    __slots__ = (
+        "_body",
+        "_deaf",
+        "_declines",
+        "_keeps",
+        "_linger",
+        "_loose",
+        "_open",
+        "_running",
+        "_stuck",
+        "_unsent",
+        "_watch",
+    )
     flow: _Flow
 
     def __init__(self, watch: Watch, **given: Any) -> None:
@@ -160,7 +174,10 @@ class _Http(HttpToolsProtocol):
         self._open = False  # a body is coming
         self._deaf = False  # was refused
         self._declines = False  # another protocol was offered in this head
+        self._keeps = False  # the connection may be kept once the body has come that its app waits to be asked for
         self._linger: asyncio.TimerHandle | None = None
+        self._running: RequestResponseCycle | None = None
+        self._unsent, self._stuck = 0, 0.0  # bytes that wait to be sent, and since when none of them was taken
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -171,6 +188,13 @@ class _Http(HttpToolsProtocol):
         if self._linger is not None:
             self._linger.cancel()
         super().connection_lost(exc)
+        if self._running is not None:  # uvicorn tells only the newest of those that came behind one another
+            self._running.disconnected = True
+            self._running.message_event.set()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
@@ -192,7 +216,12 @@ class _Http(HttpToolsProtocol):
         self._declines = self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers)
         if self._declines:
             return
+        if self.parser.should_upgrade():
+            self._refuse(405, "CONNECT is not taken here")
+            raise ValueError("the parser need not go on")
         super().on_headers_complete()
+        if self.expect_100_continue:  # who is answered without being asked for the body may send none, or all of it
+            self._keeps, self.cycle.keep_alive = self.cycle.keep_alive, False
         self._open, self._loose, self.flow.since = True, 0, self.loop.time()
         self.cycle.message_event = _Bell()  # type: ignore[assignment]
         self._body = _Body(self.cycle)
@@ -220,6 +249,8 @@ class _Http(HttpToolsProtocol):
         if self._declines:
             return
         self._open, self._loose = False, 0
+        if self.expect_100_continue and not self.cycle.response_started:
+            self.cycle.keep_alive = self._keeps
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -241,9 +272,15 @@ class _Http(HttpToolsProtocol):
             self._refuse(431, f"the head of the request is larger than {HEAD >> 10} KB, the limit here")
 
     def look(self) -> None:
-        """Close where the other side has been silent for too long."""
+        """Close where the other side has been silent for too long, or has taken nothing of what it asked for."""
+        now, unsent = self.loop.time(), self.transport.get_write_buffer_size()
+        if not unsent or unsent != self._unsent:
+            self._unsent, self._stuck = unsent, now
+        elif now >= self._stuck + SILENCE:
+            self.transport.abort()
+            return
         limit = SILENCE if self._open else HEAD_SECONDS
-        if not self._waits() or self.loop.time() < self.flow.since + limit:
+        if self._deaf or not self._waits() or now < self.flow.since + limit:
             return
         if self._open or self._loose:
             self._refuse(408, f"no more of the request came within {limit:g} s")
@@ -261,7 +298,6 @@ class _Http(HttpToolsProtocol):
         if self._deaf or self.transport.is_closing():
             return
         self._deaf = True
-        self._watch.drop(self)
         if self._mute():
             self.transport.close()
             return

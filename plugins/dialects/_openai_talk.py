@@ -26,7 +26,8 @@ PASSED = ("moderation", "user", "safety_identifier", "input_fidelity", "complexi
 # What only a model that talks is asked: a vendor whose pictures come of such a one may know it.
 TUNED = ("seed", "temperature", "top_p")
 _AT = re.compile(r"\[\d+\]")
-_LINK = re.compile(r"!\[[^\]]*\]\((https?://[^\s)]+)\)")
+# Bounded, for a text of nothing but beginnings is looked through from each of them.
+_LINK = re.compile(r"!\[[^\]]{0,300}\]\((https?://[^\s()]{1,4096})\)")
 
 
 @dataclass(frozen=True, slots=True)

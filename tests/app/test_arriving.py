@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from .served import PIECE, Later, Reading, chunked, done, head, sent, served, sized
+from .served import PIECE, Later, Reading, answer, chunked, done, head, sent, served, sized
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE, 1_000_000, 9_000_000])
@@ -69,12 +70,13 @@ def test_an_offer_of_another_protocol_is_let_go_by(offer: bytes, step: int, spel
 
 
 @pytest.mark.parametrize("offer", ["", "connection: upgrade\r\nupgrade: h2c"], ids=["", "offered"])
-def test_a_tunnel_is_refused(offer: str) -> None:
+@pytest.mark.parametrize("there", ["there:443", "/", "*", "http://here/x"])
+def test_a_tunnel_is_refused(there: str, offer: str) -> None:
     async def main() -> None:
         app = Reading()
         async with served(app) as (reader, writer):
-            writer.write(f"CONNECT there:443 HTTP/1.1\r\nhost: there:443\r\n{offer}".encode().strip() + b"\r\n\r\n")
-            assert (await reader.read()).startswith(b"HTTP/1.1 400 Bad Request")
+            writer.write(f"CONNECT {there} HTTP/1.1\r\nhost: there:443\r\n{offer}".encode().strip() + b"\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 405 Method Not Allowed")
         assert not app.messages
 
     asyncio.run(main())
@@ -116,5 +118,48 @@ def test_a_caller_that_asks_first_is_told_to_go_on() -> None:
             writer.write(b"one")
             await done(reader)
         assert app.body == b"one"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_connection_is_kept_only_where_a_body_that_was_to_be_asked_for_has_come(reads: bool) -> None:
+    """Whoever is refused at once sends no body: what it says next would be taken for one."""
+
+    async def main() -> None:
+        reading = Reading()
+
+        async def refusing(scope: Any, receive: Any, send: Any) -> None:
+            await answer(send, b"done")
+
+        async with served(reading if reads else refusing) as (reader, writer):
+            writer.write(head("content-length: 3", "expect: 100-continue"))
+            if reads:
+                await reader.readuntil(b"100 Continue\r\n\r\n")
+                writer.write(b"one" + sized(b"two"))
+                assert b"connection: close" not in await done(reader)
+                await done(reader)
+                assert reading.body == b"onetwo"
+            else:
+                assert b"connection: close" in await done(reader)
+                assert await reader.read() == b""
+
+    asyncio.run(main())
+
+
+def test_the_one_that_is_answered_hears_that_its_caller_has_gone_though_another_came_behind_it() -> None:
+    async def main() -> None:
+        read, gone = asyncio.Event(), asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            while (await receive())["type"] != "http.disconnect":
+                read.set()
+            gone.set()
+
+        async with served(app) as (_reader, writer):
+            writer.write(sized(b"one") + sized(b"two"))
+            await read.wait()
+            writer.close()
+            await asyncio.wait_for(gone.wait(), 20)
 
     asyncio.run(main())

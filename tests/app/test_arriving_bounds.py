@@ -299,3 +299,22 @@ def test_the_rest_of_a_body_that_nobody_wants_has_its_time_too() -> None:
             assert await rest(reader) == b""
 
     timed(main)
+
+
+@pytest.mark.parametrize("closing", [b"", b"connection: close\r\n"], ids=["kept", "closing"])
+def test_who_takes_nothing_of_what_it_asked_for_is_let_go(closing: bytes) -> None:
+    async def main(clock: Clock) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await answer(send, bytes(64 << 20))
+
+        state = ServerState()
+        async with served(app, state) as (_reader, writer):
+            writer.write(head("content-length: 0").replace(b"\r\n\r\n", b"\r\n" + closing + b"\r\n"))
+            await until(lambda: bool(state.connections) and heard_by(state).cycle is not None)
+            await until(lambda: heard_by(state).transport.get_write_buffer_size() > 0)
+            await passes(clock, 55)
+            assert state.connections
+            await passes(clock, 20)
+            await until(lambda: not state.connections)
+
+    timed(main)

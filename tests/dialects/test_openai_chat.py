@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -227,3 +228,11 @@ def test_a_fault_in_a_stream() -> None:
     frame = openai.fail_frame(Fault("refused", "no"), NAMED)
     assert (frame.event, list(frame.data)) == (None, ["error"])
     assert frame.data["error"]["code"] == "moderation_blocked"
+
+
+@pytest.mark.parametrize("begun", ["![", "![](http://a", "![a](http://x"])
+def test_links_that_only_begin_are_looked_through_at_once(begun: str) -> None:
+    answered = {"role": "assistant", "content": begun * 30_000}
+    began = time.process_time()
+    assert chat([WORDS[0], answered, WORDS[0]]).inputs == ()
+    assert time.process_time() - began < 1
