@@ -63,8 +63,8 @@ async def _send_part(send: Send, path: Path, first: int, last: int) -> int:
     sent = 0
     with path.open("rb", buffering=0) as file:
         file.seek(first)
-        while first + sent <= last:
-            piece = await asyncio.to_thread(file.read, min(PIECE, last + 1 - first - sent))
+        # It ends too where somebody has cut the file short meanwhile; the server then breaks the answer off.
+        while piece := await asyncio.to_thread(file.read, min(PIECE, last + 1 - first - sent)):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             sent += len(piece)
     return sent
