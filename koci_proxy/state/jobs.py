@@ -232,7 +232,7 @@ class JobBook:
 
         What an operator should still know of it is the `attention` among the values.
         """
-        lost = (jobs.c.id == id) & (jobs.c.status == "failed")
+        lost = (jobs.c.id == id) & (jobs.c.status == "failed") & due.SHOWN
         expires = None if keep is None else self._database.now() + keep
         more = {"attention": None, **values, "fault": None, "expires_at": expires, "version": jobs.c.version + 1}
         one = jobs.update().where(lost).values(more)
@@ -255,13 +255,13 @@ class JobBook:
 
     async def _one(self, wanted: ColumnElement[bool]) -> Row | None:
         async with self._database.read() as connection:
-            newest = jobs.select().where(wanted).order_by(jobs.c.created_at.desc(), jobs.c.id).limit(1)
+            newest = jobs.select().where(wanted & due.SHOWN).order_by(jobs.c.created_at.desc(), jobs.c.id).limit(1)
             row = (await connection.execute(newest)).one_or_none()
         return None if row is None else _row(row)
 
     async def listing(self, owner: str, asked: Lookup) -> tuple[list[Row], bool]:
         """A caller's jobs as a `Lookup` asks for them, and whether there are more. An unknown `after` begins anew."""
-        wanted = jobs.c.owner == owner
+        wanted = (jobs.c.owner == owner) & due.SHOWN
         if asked.task is not None:
             wanted &= jobs.c.task == asked.task
         order = (jobs.c.created_at.desc(), jobs.c.id.desc()) if asked.newest else (jobs.c.created_at, jobs.c.id)
@@ -337,7 +337,8 @@ class JobBook:
         return await self._database.write(lambda connection: holds.give_back(connection, id, pictures, now))
 
     async def delete(self, id: str) -> None:
-        await self._database.write(lambda connection: connection.execute(jobs.delete().where(jobs.c.id == id)))
+        """Remove a job; one whose caller is still to be told of it is only hidden until that is done."""
+        await self._database.write(lambda connection: due.remove(connection, id, self._database.now()))
 
     async def expired(self, most: int) -> list[Row]:
         """Jobs that ended, were kept long enough, and of which nobody is still to be told."""

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from koci_proxy import sizes
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, bad, picture
+from koci_proxy.fields import Fields, bad, picture, slipped
 from koci_proxy.types import Job, JobState, Lookup, Media, Note, Result, Role, Size, Status
 from koci_proxy.wire import Call, Json, Reply, url
 
@@ -83,6 +83,7 @@ def _job(call: Call) -> Job:
     chosen |= {name: True for name in ("watermark", "camera_fixed") if fields.flag(name)}
     seed = fields.whole("seed", -1, 2**32 - 1)
     chosen |= {"seed": seed} if seed not in (None, -1) else {}
+    chosen |= {"content": sounds} if sounds else {}
     return Job(
         model,
         prompt,
@@ -92,7 +93,7 @@ def _job(call: Call) -> Job:
         size=_size(fields),
         seconds=frames / RATE if frames else float(seconds) if seconds else None,
         dialect="ark",
-        options={**chosen, **({"content": sounds} if sounds else {}), **fields.rest(), "_async": True},
+        options={**chosen, **fields.rest(), **slipped(fields), "_async": True},
         notes=tuple(notes),
         places=tuple(places),
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from koci_proxy import sizes
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, bad, picture
+from koci_proxy.fields import Fields, bad, picture, slipped
 from koci_proxy.types import Job, JobState, Lookup, Media, Role, Status
 from koci_proxy.wire import Call, Frame, Json, Reply, url
 
@@ -97,7 +97,7 @@ def _job(fields: Fields) -> Job:
         size=sizes.parse(fields.text("size") or ""),
         deliver="url",
         dialect="koci",
-        options=fields.rest() | {"_async": True},
+        options=fields.rest() | slipped(fields) | {"_async": True},
     )
 
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from koci_proxy import sizes
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, bad, picture, pixels_of
+from koci_proxy.fields import Fields, bad, picture, pixels_of, slipped
 from koci_proxy.types import AUTO, Job, JobState, Lookup, Media, Note, Role, Size, Status
 from koci_proxy.wire import Call, Json, Reply
 from koci_proxy.words import harmless, wrong_method
@@ -39,6 +40,7 @@ PATHS = (
 # What a film is changed by, with a path of its own.
 CHANGES = ("edits", "extensions")
 MODEL, SECONDS, SIZE = "sora-2", 4.0, Size(width=720, height=1280)
+RATIO = "9:16"  # of SIZE
 LONGEST = 86_400  # seconds: no film is longer than a day
 VARIANTS = ("video", "thumbnail")
 
@@ -140,8 +142,14 @@ def _created(fields: Fields) -> Job:
     inputs = (_picture(first),) if first is not None else ()
     model, seconds, size = _model(fields), _seconds(fields), _size(fields)
     notes = _defaulted(model, seconds, size, inputs)
-    size = SIZE if size is None and not inputs else size
+    if not inputs:
+        size = SIZE if size is None else replace(size, ratio=RATIO) if _bare(size) else size
     return _job(fields, model or MODEL, inputs, "first", seconds or SECONDS, size, notes=notes)
+
+
+def _bare(size: Size) -> bool:
+    """Whether a size is a tier alone: the film object tells it in pixels, so it has to be said which way it lies."""
+    return size.tier is not None and size.ratio is None and size.pixels is None
 
 
 def _remixed(fields: Fields, id: str) -> Job:
@@ -190,7 +198,7 @@ def _job(
         seconds=seconds,
         deliver="url",
         dialect=DIALECT,
-        options={**fields.rest(), **(marks or {}), "_async": True},
+        options={**fields.rest(), **slipped(fields), **(marks or {}), "_async": True},
         notes=notes,
     )
 
@@ -201,7 +209,9 @@ def _defaulted(
     """What the app left to the wire's defaults: a model of this house may make something else by itself."""
     found = [Note("model", "defaulted", MODEL)] if model is None else []
     found += [Note("seconds", "defaulted", f"{SECONDS:g}")] if seconds is None else []
-    found += [Note("size", "defaulted", str(SIZE))] if size is None and not inputs else []
+    if not inputs:
+        found += [Note("size", "defaulted", str(SIZE))] if size is None else []
+        found += [Note("size", "defaulted", f"ratio {RATIO}")] if size is not None and _bare(size) else []
     return tuple(found)
 
 
@@ -227,7 +237,7 @@ def _seconds(fields: Fields) -> float | None:
     found = _SECONDS.fullmatch(value) if isinstance(value, str) else None
     number = float(found[1]) if found else value
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number <= LONGEST:
-        raise bad("seconds", 'must be a number of seconds above 0, for example "4"')
+        raise bad("seconds", f'must be a number of seconds from above 0 to {LONGEST}, for example "4"')
     return float(number)
 
 
@@ -336,7 +346,7 @@ def _asked(size: Size) -> str:
     """A size as the wire has it, in pixels also where a tier or a ratio was asked for."""
     if size.is_auto:
         size = SIZE
-    width, height = size.pixels or sizes.formula(size.tier or "720p", size.ratio or "9:16")
+    width, height = size.pixels or sizes.formula(size.tier or "720p", size.ratio or RATIO)
     return f"{width}x{height}"
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from koci_proxy import fit, sizes
 from koci_proxy.faults import Fault
-from koci_proxy.fields import Fields, bad, picture
+from koci_proxy.fields import Fields, bad, picture, slipped
 from koci_proxy.types import Job, JobState, Lookup, Media, Note, Role
 from koci_proxy.wire import Body, Json, Reply
 
@@ -60,6 +60,7 @@ def parse(model: str, body: Body, dialect: str, *, vertex: bool) -> Job:
     calls = (("webhookConfig", whole.take("webhookConfig")), (asked.path("pubsubTopic"), asked.take("pubsubTopic")))
     options |= {asked.path(name): value for name, value in asked.rest().items()}
     options |= {instance.path(name): value for name, value in instance.rest().items()} | whole.rest()
+    options |= slipped(asked, instance, whole)
     return Job(
         model,
         prompt,

@@ -35,6 +35,7 @@ DEFAULTED = {
     "seconds": Note("seconds", "defaulted", "4"),
     "size": Note("size", "defaulted", "720x1280"),
 }
+UPRIGHT = Note("size", "defaulted", "ratio 9:16")
 
 
 def form(path: str, *fields: tuple[str, Any]) -> Call:
@@ -50,6 +51,9 @@ PARSED: list[tuple[dict[str, Any], Job]] = [
     ({"seconds": 60}, replace(JOB, seconds=60.0)),
     ({"size": "720p", "aspect_ratio": "9:16"}, replace(JOB, size=Size("720p", "9:16"))),
     ({"size": "auto"}, replace(JOB, size=AUTO)),
+    ({"size": "720p"}, replace(JOB, size=Size("720p", "9:16"), notes=(UPRIGHT,))),
+    ({"size": "16:9"}, replace(JOB, size=Size(ratio="16:9"))),
+    ({"input_reference": f"{LINK}.png", "size": "720p"}, replace(FIRST, size=Size("720p"))),
     ({"model": None}, replace(JOB, notes=(DEFAULTED["model"],))),
     ({"seconds": None}, replace(JOB, seconds=4.0, notes=(DEFAULTED["seconds"],))),
     ({"size": None}, replace(JOB, size=SD, notes=(DEFAULTED["size"],))),
@@ -94,6 +98,10 @@ CHANGED: list[tuple[Call, Job]] = [
         post(f"videos/{ID}/remix", {"prompt": "fox", "model": "veo", "seconds": "4", "size": "1280x720"}),
         replace(AFRESH, model="veo", seconds=4.0, size=HD, options=without(REMIX, "_keeps")),
     ),
+    (
+        post(f"videos/{ID}/remix", {"prompt": "fox", "size": "720p"}),  # which way it lies is the earlier film's affair
+        replace(AFRESH, size=Size("720p"), options=without(REMIX, "_keeps")),
+    ),
     (post("videos/edits", {"prompt": "fox", "video": {"id": ID}}), replace(AFRESH, options=EDIT)),
     (post("videos/edits", {"prompt": "fox", "video": ID}), replace(AFRESH, options=EDIT)),
     (form("videos/edits", ("prompt", "fox"), ("video[id]", ID)), replace(AFRESH, options=EDIT)),
@@ -125,6 +133,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("videos", {"prompt": "ab " * 10_667 + "c"}, "prompt", "32000"),
     ("videos", {"seconds": "0"}, "seconds", "above 0"),
     ("videos", {"seconds": -4}, "seconds", "above 0"),
+    ("videos", {"seconds": 100_000}, "seconds", "from above 0 to 86400, for"),
     ("videos", {"seconds": "four"}, "seconds", '"4"'),
     ("videos", {"seconds": True}, "seconds", "number"),
     ("videos", {"seconds": 10**400}, "seconds", "above 0"),

@@ -110,6 +110,24 @@ def test_the_end_of_a_job_that_was_cancelled_is_told_too(studio: House) -> None:
     assert json.loads(hook["body"])["type"] == "job.cancelled"
 
 
+def test_a_film_that_is_deleted_is_told_of_all_the_same(studio: House) -> None:
+    """One under way as cancelled; one that is made and was not heard of is told again. Neither is seen any more."""
+    under_way = {"model": "sora-2", "prompt": "a fox sandbox:take=30"}
+    hook = address(studio.sandbox, "deleted-made", "?status=500&times=1")
+    ids = {
+        "deleted": begun(studio, VIDEOS, under_way, address(studio.sandbox, "deleted")),
+        "deleted-made": begun(studio, VIDEOS, under_way | {"prompt": "a fox"}, hook),
+    }
+    heard(studio.sandbox, "deleted-made")
+    for id in ids.values():
+        film = f"{VIDEOS}/video_{id.removeprefix('req_')}"
+        assert httpx.delete(f"{studio.url}{film}", headers=auth(studio)).status_code == 200
+        assert get(studio, film).status_code == get(studio, f"/v1/jobs/{id}").status_code == 404
+    for (name, id), least, kind in zip(ids.items(), (1, 2), ("job.cancelled", "job.succeeded"), strict=True):
+        told = heard(studio.sandbox, name, least)[-1]
+        assert (told["headers"]["webhook-id"], json.loads(told["body"])["type"]) == (id, kind)
+
+
 def test_what_is_not_heard_is_told_again_under_the_same_id(studio: House) -> None:
     """An answer that is no 2xx, also a redirect, which is not followed. The first pause is 5 s."""
     vendor, secret = studio.sandbox, secret_of(studio)

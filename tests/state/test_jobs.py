@@ -206,6 +206,24 @@ async def test_what_was_kept_long_enough_is_told(database: Database) -> None:
     assert await book.find("shop", new("a").id) is None
 
 
+async def test_a_job_that_is_deleted_is_told_of_first(database: Database) -> None:
+    book, like = JobBook(database, "one"), replace(NEW, repeat_key="k", repeat_of="o")
+    await book.begin(replace(like, webhook="https://shop.example.com/hook"))
+    await book.end(NEW.id, "failed", 900.0, webhook_at=0.0)
+    await book.delete(NEW.id)
+    await book.recover(NEW.id, 900.0, status="succeeded", result={"x": 1})
+    assert await book.find("shop", NEW.id) is await book.named("shop", "k") is await book.like("shop", "o", 900) is None
+    assert await book.listing("shop", Lookup("list")) == ([], False)
+    assert await book.begin(replace(like, id=new("b").id)) is not None
+    assert await book.expired(10) == []
+    (row,) = await book.due(10, 4)
+    assert (row.id, row.owner, row.status, row.version) == (NEW.id, "shop", "failed", 2)
+    await book.told(NEW.id, 1, again_in=None)
+    assert [row.id for row in await book.expired(10)] == [NEW.id]
+    await book.delete(NEW.id)
+    assert await book.versions([NEW.id]) == {}
+
+
 async def test_a_webhook_is_due_for_one_of_all(database: Database) -> None:
     one, two = JobBook(database, "one"), JobBook(database, "two")
     await one.begin(replace(NEW, webhook="https://shop.example.com/hook"))
