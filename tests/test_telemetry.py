@@ -106,6 +106,14 @@ def test_a_long_line_is_cleaned_in_no_time() -> None:
     assert len(Redaction(["secret"]).clean(text)) < len(text)
 
 
+def test_what_has_a_name_is_told_by_it() -> None:
+    redaction = Redaction()
+    redaction.update(
+        ["secret"], {"api.x.example": "relay", "secret": "a name for a secret", "api.x.example:8443": "b, c, …"}
+    )
+    assert redaction.clean("https://api.x.example:8443/a secret api.x.example") == "https://b, c, …/a *** relay"
+
+
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bool], io.StringIO]]:
     """Configures logging onto a stream, and puts everything back."""

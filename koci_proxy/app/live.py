@@ -76,7 +76,8 @@ class Live:
         self.telemetry = telemetry
         self.standing = Standing(0, 0)
         self.now: Now
-        self._unspoken: frozenset[str] = frozenset()
+        self._secrets: frozenset[str] = frozenset()
+        self._places: dict[str, str] = {}
 
     def read(self) -> tuple[House, Plugins]:
         """Everything on file, checked whole. Raises `ConfigError` or `PluginError`."""
@@ -118,18 +119,21 @@ class Live:
 
     def _hush(self, house: House, shell: Shell) -> None:
         """What no log may hold is never less: a job goes on with the house it began with, however many came since."""
-        self._unspoken |= unspoken(house, shell)
-        update_secrets(self._unspoken)
+        self._secrets |= house.secrets
+        self._places |= places(house, shell)
+        update_secrets(self._secrets, self._places)
 
     def _stand(self, complaints: tuple[str, ...]) -> None:
         self.standing = Standing(time.time(), self.standing.number + 1, complaints)
         self.telemetry.reload(not complaints)
 
 
-def unspoken(house: House, shell: Shell) -> frozenset[str]:
-    """What no log may hold: the secrets, and where the vendors are; a log names them as `routes.yaml` does."""
-    places = (urlsplit(shell.url(provider.url)).netloc for provider in house.providers.values())
-    return house.secrets | frozenset(place for place in places if place)
+def places(house: House, shell: Shell) -> dict[str, str]:
+    """Where the vendors are -> what a log says in its place: the provider's name, and of several the first two."""
+    named: dict[str, list[str]] = {}
+    for name, provider in house.providers.items():
+        named.setdefault(urlsplit(shell.url(provider.url)).netloc, []).append(name)
+    return {place: ", ".join(names[:2]) + ", …" * (len(names) > 2) for place, names in named.items() if place}
 
 
 def home(path: Path) -> Path:

@@ -7,7 +7,8 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from urllib.parse import quote
 
 _PATTERNS = (
@@ -29,16 +30,19 @@ class Redaction(logging.Filter):
         super().__init__()
         self.update(secrets)
 
-    def update(self, secrets: Iterable[str]) -> None:
-        """These are the secrets from now on."""
-        spellings = {form for secret in secrets if len(secret) >= _SHORTEST for form in _spellings(secret)}
-        longest_first = sorted(spellings, key=lambda form: (-len(form), form))
-        self._known = re.compile("|".join(map(re.escape, longest_first))) if spellings else None
+    def update(self, secrets: Iterable[str], names: Mapping[str, str] = MappingProxyType({})) -> None:
+        """These are the secrets from now on; `names` are what stands for others, such as a provider's for its host."""
+        shown = {**names, **dict.fromkeys(secrets, "***")}
+        self._shown = {
+            form: what for text, what in shown.items() if len(text) >= _SHORTEST for form in _spellings(text)
+        }
+        longest_first = sorted(self._shown, key=lambda form: (-len(form), form))
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def clean(self, text: str) -> str:
         """The text without secrets, and with a long run of base64 told by its length."""
         if self._known is not None:
-            text = self._known.sub("***", text)
+            text = self._known.sub(lambda found: self._shown[found[0]], text)
         for pattern, instead in _PATTERNS:
             text = pattern.sub(instead, text)
         return _BASE64.sub(lambda found: f"<{len(found[0])} characters>", text)
@@ -122,6 +126,6 @@ def configure_logging(secrets: frozenset[str], json: bool = False) -> None:
         logging.getLogger(name).propagate = name != "uvicorn.access"
 
 
-def update_secrets(secrets: frozenset[str]) -> None:
-    """After a reload: these values must not be shown from now on."""
-    _redaction.update(secrets)
+def update_secrets(secrets: frozenset[str], names: Mapping[str, str] = MappingProxyType({})) -> None:
+    """After a reload: these values must not be shown from now on, and those that have names only by them."""
+    _redaction.update(secrets, names)
