@@ -95,13 +95,14 @@ class Pool:
         self._leases.add(self._number)
         return Lease(self.facts.names[index], self.facts.secrets[index], index, self._number)
 
-    def give(self, lease: Lease, now: float, outcome: Fault | None, took: float) -> None:
+    def give(self, lease: Lease, now: float, outcome: Fault | None, took: float) -> float | None:
         """Give a key back: how the call ended (None = well) and how many seconds it took.
 
-        Only a fault the key is to blame for makes it rest. Giving a lease back twice changes nothing.
+        Only a fault the key is to blame for makes it rest: gives the seconds of a rest that begins by this one, None
+        where none does. Giving a lease back twice changes nothing.
         """
         if not self.drop(lease):
-            return
+            return None
         key = self._keys[lease.index]
         if outcome is None:
             key.served += 1
@@ -110,10 +111,11 @@ class Pool:
                 key.repeats, key.why = 0, None
         elif outcome.blame == "key":
             key.failed += 1
-            _rest(key, outcome, now)
+            return _rest(key, outcome, now)
         elif outcome.blame == "upstream":
             key.failed += 1
             _learn(key, max(took, FAILED))
+        return None
 
     def drop(self, lease: Lease) -> bool:
         """Give a key back of which nothing was learnt: its call did not go out, or has no end. Whether it was out."""
@@ -127,6 +129,11 @@ class Pool:
         """Seconds until a key is free, 0 when one is; None when a lease given back is what frees the next one."""
         soonest = self._soonest(now)
         return None if math.isinf(soonest) else max(soonest - now, 0.0)
+
+    def why(self, now: float) -> list[str | None]:
+        """Why each key rests, the kind of a fault, the first to be back first; None for one that does not rest."""
+        keys = sorted(self._keys, key=lambda key: key.rests_until)
+        return [key.why if key.rests_until > now else None for key in keys]
 
     def carry(self, old: Pool) -> None:
         """Take over, at a reload, what is known of secrets both pools have; calls in flight count in both."""
@@ -210,15 +217,18 @@ def _learn(key: _Key, seconds: float) -> None:
     key.seconds = seconds if key.seconds is None else key.seconds + WEIGHT * (seconds - key.seconds)
 
 
-def _rest(key: _Key, fault: Fault, now: float) -> None:
-    """Let a key rest as long as the vendor says, else longer with each repeat.
+def _rest(key: _Key, fault: Fault, now: float) -> float | None:
+    """Let a key rest as long as the vendor says, else longer with each repeat; the seconds of a rest that begins.
 
     Refusals that were under way when the rest began are the same refusal and do not make it grow.
     """
-    if key.rests_until <= now or key.why != fault.kind:
+    begins = key.rests_until <= now or key.why != fault.kind
+    if begins:
         key.repeats = key.repeats + 1 if key.why == fault.kind else 1
     first, longest = RESTS[fault.kind]
     own = min(first * 2.0 ** min(key.repeats - 1, 16), longest)
     until = now + min(max(fault.retry_after or own, SHORTEST_REST), LONGEST_REST)
-    if until >= key.rests_until:
-        key.rests_until, key.why = until, fault.kind
+    if until < key.rests_until:
+        return None
+    key.rests_until, key.why = until, fault.kind
+    return until - now if begins else None

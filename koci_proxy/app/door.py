@@ -117,8 +117,11 @@ class Visit:
             await self._fail(answer.internal(self.id))
         took = time.perf_counter() - began
         entry = self._entry(took)
-        self.engine.shell.telemetry.request(self.platform, entry.model or "-", self.status, took, entry.pictures)
-        if self.order is None or not self.order.background:  # else it is written when the job ends
+        background = self.order is not None and self.order.background
+        # Each picture counts once: not again for who joined its job, nor here where the end of the job counts it.
+        made = 0 if background or entry.job else entry.pictures
+        self.engine.shell.telemetry.request(self.platform, entry.model or "-", self.status, took, made)
+        if not background:  # else it is written when the job ends
             self.hall.log.add(entry)
         log.info(
             "%s %s %s/%s app=%s model=%s target=%s status=%s bytes=%s seconds=%.3f",

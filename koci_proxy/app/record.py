@@ -329,6 +329,18 @@ class Record:
         return {"story": [*self._story, [time.time(), status, percent]]}
 
 
+def tell_end(entry: Entry) -> None:
+    """The one line of the process log on the end of a job that no visit waits for, and nothing that its app wrote."""
+    if entry.price < 0:  # it has ended before: this only gives something back
+        return
+    target = entry.target or (entry.attempts[-1][0] if entry.attempts else "-")
+    outcome = "succeeded" if entry.outcome == "ok" else entry.outcome
+    log.info(
+        "%s: ended: %s model=%s target=%s pictures=%s seconds=%.1f",
+        entry.id, outcome, entry.model, target, entry.pictures, entry.seconds,
+    )  # fmt: skip
+
+
 def entry_of(record: Record, caller: Caller, wish: Job, at: float, outcome: str) -> Entry:
     """The row of the request log for the end of a job that began then; one that answers nobody has no status."""
     new = record.new

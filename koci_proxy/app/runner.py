@@ -24,7 +24,7 @@ from ..types import Caller, Job
 from . import answer
 from .live import Live, Now
 from .parts import LOST, counted, owed, pasts_of, without_unknown
-from .record import Record, entry_of, unheard
+from .record import Record, entry_of, tell_end, unheard
 from .rows import Ended, media_of, new_of
 from .talks import Talks
 from .watched import Watched
@@ -126,8 +126,11 @@ class Runner:
     ) -> None:
         """The row of the request log for the end of a job that no visit waits for; nobody was answered with it."""
         prompt = wish.prompt if self._live.now.engine.house.log.prompts else None
-        entry = replace(entry_of(record, caller, wish, at, outcome), prompt=prompt)
-        self._log.add(entry if price is None else replace(entry, price=price))
+        row = entry_of(record, caller, wish, at, outcome)
+        entry = replace(row, prompt=prompt, price=row.price if price is None else price)
+        self._log.add(entry)
+        self._live.telemetry.pictures(entry.model, entry.pictures)
+        tell_end(entry)
 
     async def _carry(self, now: Now, caller: Caller, wish: Job, planned: Planned | None, record: Record) -> Ended:
         id, base = record.new.id, record.new.links.rpartition("/")[0]

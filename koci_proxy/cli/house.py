@@ -59,12 +59,17 @@ class refusals:
             raise SystemExit(1)
 
 
-def found(path: Path) -> Path:
-    """The routes.yaml to use: as given, else the shipped one where the folder has none."""
+def found(path: Path, *, own: bool = False) -> Path:
+    """The routes.yaml to use: as given, else the shipped one where the folder has none.
+
+    A command on what a house keeps, or on its files, wants its `own`: else it would tell of another, or change it.
+    """
     if path.exists():
         return path
     if path != Path("routes.yaml"):
         raise click.ClickException(f"there is no {path}")
+    if own:
+        raise click.ClickException("no routes.yaml here; name one with -c")
     from ..config import shipped
 
     click.echo("no routes.yaml here: using the one that comes with koci-proxy", err=True)
@@ -106,7 +111,7 @@ def with_state(path: Path, use: Callable[[State], Awaitable[End]], *, by_text: b
     from ..config import ConfigError, load
     from ..faults import Fault
 
-    path = found(path)
+    path = found(path, own=True)
     house: House | Stated
     try:
         house = load(path)

@@ -62,7 +62,7 @@ def check(path: Path) -> None:
     from ..config import remarks
     from ..telemetry import Telemetry
 
-    path = found(path)
+    path = found(path, own=True)
     with refusals():
         house, plugins = Live(path, Telemetry()).read()
         plugins.close()

@@ -280,6 +280,7 @@ class Engine:
         """Go on with a call of before. One whose fate nobody knows is sent again only where that is not done twice."""
         if past.result is not None:
             return Served(self._read(past.result), past.job or job, target)
+        began, asked = time.monotonic(), False
         try:
             if past.fault is not None:
                 raise past.fault
@@ -287,17 +288,21 @@ class Engine:
             if secret is None:
                 raise gone("the upstream key")
             if past.ticket is not None:
-                job = past.job or job
+                job, asked = past.job or job, True
                 result = await self._call(job, target, secret, diary, part, past.attempt).wait(past.ticket)
             elif self.house.providers[target.provider].idempotency_header is not None:
                 job, call = await self.prepare(job, model, target)
+                asked = True
                 result = await self._call(job, target, secret, diary, part, past.attempt).make(call)
             else:
                 message = "the upstream had been asked when this process was stopped, and its answer was lost"
                 raise Fault("down", message, stage="sent", code="lost")
         except Fault as fault:
+            if asked:  # else no call went out, and no task was looked after
+                self.shell.telemetry.vendor_call(target.provider, fault.kind, time.monotonic() - began)
             await diary.failed(part, fault)
             raise
+        self.shell.telemetry.vendor_call(target.provider, "ok", time.monotonic() - began)
         return await self._received(result, job, target)
 
     def _read(self, result: Result) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import math
 import time
 from collections import deque
@@ -11,6 +12,11 @@ from dataclasses import dataclass
 
 from ..faults import Fault
 from ..pool import Lease, Pool
+
+log = logging.getLogger("koci_proxy.keys")
+
+# What all keys of a pool may rest for: an app that asks again soon is no help, and the operator must look.
+GONE = ("key_spent", "key_refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +35,21 @@ class Keys:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def take(self) -> Held:
-        """A key to use; `Fault` key_busy with the true wait when every key rests."""
+        """A key to use; `Fault` key_busy with the true wait when every key rests.
+
+        Where all of them rest as they are spent or refused, the fault is of that kind: no app is at a limit then.
+        """
         while True:
-            got = self.pool.take(time.monotonic())
+            now = time.monotonic()
+            got = self.pool.take(now)
             if isinstance(got, Lease):
                 return Held(self.pool, got)
             if not math.isinf(got.seconds):
-                raise Fault(
-                    "key_busy",
-                    "every upstream key is at its limit; try again later",
-                    retry_after=got.seconds,
-                    stage="not_sent",
-                )
+                kind, message = "key_busy", "every upstream key is at its limit; try again later"
+                why = self.pool.why(now)
+                if why and all(each in GONE for each in why):
+                    kind, message = why[0] or kind, "every upstream key is refused or spent; try again later"
+                raise Fault(kind, message, retry_after=got.seconds, stage="not_sent")
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:
@@ -52,7 +61,10 @@ class Keys:
 
     def give(self, held: Held, fault: Fault | None, took: float) -> None:
         """Give a key back: say how the call went and how long it took, in seconds."""
-        held.pool.give(held.lease, time.monotonic(), fault, took)
+        rest = held.pool.give(held.lease, time.monotonic(), fault, took)
+        if rest is not None and fault is not None and fault.kind in GONE:
+            lasts = f"{rest / 60:.0f} min" if rest >= 120 else f"{rest:.0f} s"
+            log.warning("%s rests for %s: %s", held.lease.name, lasts, fault.kind)
         self.wake()
 
     def drop(self, held: Held) -> None:

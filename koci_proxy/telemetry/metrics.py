@@ -47,8 +47,12 @@ class Telemetry:
         """One request of an app has been answered."""
         self._requests.add(1, platform=platform, model=model, status=str(status))
         self._request_seconds.record(seconds, {"platform": platform, "model": model})
-        if pictures:
-            self._pictures.add(pictures, model=model)
+        self.pictures(model, pictures)
+
+    def pictures(self, model: str, count: int) -> None:
+        """So many pictures or films have come; those of a job that no request waits for are told by themselves."""
+        if count:
+            self._pictures.add(count, model=model)
 
     def vendor_call(self, provider: str, outcome: str, seconds: float) -> None:
         """One call to a vendor has ended: `ok`, or the kind of its fault."""

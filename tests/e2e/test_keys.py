@@ -56,6 +56,24 @@ def test_all_keys_resting_is_a_429_with_the_true_wait(tmp_path: Path) -> None:
         assert tails(vendor) == {"0001": 1, "0002": 1}
 
 
+@pytest.mark.sockets
+def test_all_keys_spent_is_a_503_that_says_when_and_names_them_in_the_log(tmp_path: Path) -> None:
+    """Not a 429: no app asks too often, and an SDK that comes again soon is no help."""
+    with sandbox() as vendor, proxy(tmp_path, vendor, ROUTES) as house:
+        vendor.fault("error=402")
+        headers = {"authorization": f"Bearer {house.key}"}
+        answers = [
+            httpx.post(f"{house.url}/openai/v1/images/generations", json=BODY, headers=headers) for _ in range(2)
+        ]
+        assert [answer.status_code for answer in answers] == [503, 503]
+        assert 3500 <= int(answers[1].headers["retry-after"]) <= 3600
+        assert tails(vendor) == {"0001": 1, "0002": 1}
+    log = (tmp_path / "stderr.txt").read_text()
+    for number in (1, 2):
+        assert log.count(f"sandbox-openai#{number} rests for 60 min: key_spent") == 1
+    assert "key-good" not in log
+
+
 def tails(vendor: Sandbox) -> dict[str, int]:
     """How often the vendor was called with each key."""
     count: dict[str, int] = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import ModuleType
@@ -174,6 +176,27 @@ async def test_a_film_that_the_disk_has_no_room_for_is_looked_after(
     diary = Notebook({0: (1, await past(shell, "two", 1, ticket=True))})
     assert len((await run(shell, 1, ["two"], diary)).result.media) == 1
     assert not errors
+
+
+@pytest.mark.parametrize(
+    ("ticket", "fault", "named", "counted"),
+    [
+        (True, None, True, {"ok": 1}),
+        (False, None, True, {"ok": 1}),  # sent again, under its name
+        (False, DOWN, True, {"down": 1}),
+        (False, None, False, {}),  # not sent again: its answer is lost
+    ],
+)
+async def test_a_call_that_is_gone_on_with_counts_as_far_as_it_goes_out(
+    shell: Shell, vendors: Vendors, ticket: bool, fault: Fault | None, named: bool, counted: dict[str, int]
+) -> None:
+    vendors.faults["two"] = [fault] if fault else []
+    diary = Notebook({0: (1, await past(shell, "two", 1, ticket=ticket))})
+    with contextlib.suppress(Fault):
+        await run(shell, 1, ["two"], diary, named=named)
+    text = shell.telemetry.render()[0].decode()
+    calls = re.findall(r'^koci_vendor_calls_total\{outcome="(\w+)",provider="two"\} (\d+)', text, re.MULTILINE)
+    assert {outcome: int(count) for outcome, count in calls} == counted
 
 
 @pytest.mark.parametrize(

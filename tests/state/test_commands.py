@@ -101,6 +101,28 @@ def test_what_cannot_be_done_is_a_plain_word(house: Path, command: list[str], wo
     assert isinstance(said.exception, SystemExit)
 
 
+@pytest.mark.parametrize(
+    "command", [["check"], ["keys", "list"], ["keys", "revoke", "a"], ["credits", "check"], ["jobs"], ["log"]]
+)
+def test_a_folder_without_a_house_is_not_taken_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(main, command)
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert said.stderr == "Error: no routes.yaml here; name one with -c\n"
+
+
+@pytest.mark.parametrize("command", [["models"], ["plugins"]])
+def test_what_only_looks_shows_the_shipped_house_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(main, command)
+    assert said.exit_code == 0
+    assert said.stderr == "no routes.yaml here: using the one that comes with koci-proxy\n"
+
+
 def test_what_is_paid_for_and_free_is_remarked(house: Path) -> None:
     house.write_text(
         "platforms: {openai: openai}\nkeys: {openai: sk-0123456789}\nmodels:\n  short: openai/gpt-image-2\n"
