@@ -108,10 +108,11 @@ def with_state(path: Path, use: Callable[[State], Awaitable[End]], *, by_text: b
     `by_text` finds it also where routes.yaml is no YAML, or raises `Unsure`.
     """
     from ..app.proxy import open_state
-    from ..config import ConfigError, load
+    from ..config import ConfigError, load, shipped
     from ..faults import Fault
 
-    path = found(path, own=True)
+    # Installed, the shipped house is at home in any folder it is started in; that of a checkout is in the checkout.
+    path = found(path, own=shipped().name != "_shipped")
     house: House | Stated
     try:
         house = load(path)
